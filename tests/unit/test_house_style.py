@@ -1,0 +1,102 @@
+"""The rules of CONTRIBUTING.md that no linter knows."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+LINES, MAIN_LINES = 150, 60
+# Generated, or a text that is not ours to cut.
+LONG = ("LICENSE", "CHANGELOG.rst", "changelogs/changelog.yaml", "roles/*/files/locks/*", "roles/*/files/locks/*/*", "docs/roles/*.md", "*.md",
+        "roles/*/defaults/main.yml", "roles/*/meta/argument_specs.yml")
+# Commands that read and change nothing. A new one is added here with what it reads.
+READS = {}
+
+
+def test_files_are_short(tree):
+    kept = set(tree.matching(*LONG))
+    faults = []
+    for name in tree.files:
+        if name in kept or pathlib.PurePath(name).suffix in (".png", ".svg", ".gz"):
+            continue
+        limit = MAIN_LINES if re.fullmatch(r"roles/\w+/tasks/main\.yml", name) else LINES
+        count = len(tree.text(name).splitlines())
+        if count > limit:
+            faults.append(f"{name}: {count} lines, at most {limit}")
+    assert not faults
+
+
+def test_task_names_begin_with_their_file_and_a_verb(tree):
+    """`image | Build the server image`. Handlers are called by name, and main.yml is a table of contents: no prefix there."""
+    faults = []
+    for name, task in tree.tasks("roles/*/tasks/*.yml"):
+        file = pathlib.PurePath(name).stem
+        if file == "main" and task.get("name"):
+            continue
+        match = re.fullmatch(rf"{re.escape(file)} \| ([A-Z]\w+) .+", task.get("name") or "")
+        # Not a verb in the imperative, as far as spelling can tell.
+        if not match or re.search(r"(ing|[^e]ed)$", match[1]) or match[1] in ("The", "A", "Is", "Are"):
+            faults.append(f"{name}: {task.get('name')!r}")
+    assert not faults
+
+
+def test_nothing_hides_an_error(tree):
+    everywhere = ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "playbooks/*.yml", "molecule/*/*.yml")
+    faults = [name for name in tree.matching(*everywhere) if re.search(r"^\s*ignore_errors:", tree.text(name), re.MULTILINE)]
+    assert not faults
+
+
+def test_a_command_that_changes_says_so(tree):
+    faults = []
+    for name, task in tree.tasks():
+        if task.get("changed_when") is False and READS.get(task.get("name")) is None:
+            faults.append(f"{name}: {task.get('name')!r} says that it never changes anything")
+    assert not faults
+
+
+def test_the_list_of_reading_commands_is_no_longer_than_needed(tree):
+    names = {task.get("name") for _name, task in tree.tasks() if task.get("changed_when") is False}
+    assert not set(READS) - names
+
+
+def test_nothing_waits_by_the_clock(tree):
+    """Waiting is for an event with a limit: until/retries, wait_for, a poll in a loop; never a bare sleep."""
+    faults = [
+        f"{name}: {line.strip()}"
+        for name in tree.matching("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "roles/*/templates/*", "playbooks/*.yml")
+        for line in tree.text(name).splitlines()
+        if re.search(r"\bsleep[ (]\d|ansible\.builtin\.pause:", line.split("#")[0])
+    ]
+    assert not faults
+
+
+def test_facts_are_read_from_ansible_facts(tree):
+    """Injection is off: `ansible_os_family` is no variable."""
+    allowed = r"ansible_(facts|host|check_mode|play_\w+|run_tags|limit|version|inventory_sources|local|failed_\w+|managed|connection|user|become\w*|diff_mode)\b"
+    faults = []
+    for name in tree.matching("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "roles/*/vars/*.yml", "roles/*/templates/*", "playbooks/*.yml"):
+        for word in re.findall(r"(?<![\w.])ansible_[a-z_0-9]+\b(?!\.)", tree.text(name)):
+            if not re.fullmatch(allowed, word):
+                faults.append(f"{name}: {word}")
+    assert not faults
+
+
+def test_a_skipped_rule_has_its_reason(tree):
+    faults = []
+    for name in tree.matching("*.yml", "*.py", "bin/*", "tests/checks/*"):
+        for number, line in enumerate(tree.text(name).splitlines(), 1):
+            skip = re.search(r"#\s*(noqa|shellcheck disable=|pylint: disable)(?P<rest>.*)$", line)
+            if skip and not re.search(r"( #| - |because|: [a-z-]+\[?[a-z-]*\]? .{10,}| .{12,})", skip["rest"]) and '"' not in line:
+                faults.append(f"{name}:{number}: {line.strip()}")
+    assert not faults
+
+
+def test_markdown_links_lead_somewhere(tree):
+    faults = []
+    for name in tree.matching("*.md"):
+        here = (tree.root / name).parent
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", tree.text(name), flags=re.DOTALL)):
+            target = link.split("#")[0]
+            if target and not re.match(r"[a-z]+:", target) and not (here / target).exists():
+                faults.append(f"{name}: {link}")
+    assert not faults
