@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 # Where a variable of a role may be used beside the role's own files: the hands that site.yml and the samples lend it.
-USES = ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "roles/*/vars/*.yml", "roles/*/templates/*", "playbooks/*.yml")
+USES = ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "roles/*/vars/*.yml", "roles/*/vars/*/*.yml",
+        "roles/*/templates/*", "playbooks/*.yml")
 TYPES = {
     "str": str, "path": str, "raw": object, "int": int, "float": float, "bool": bool, "list": list, "dict": dict,
 }
