@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, The mlops.mlflow authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filter: which files of a host differ from what they should be."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ansible.errors import AnsibleFilterError
+
+
+def differing(wanted, present):
+    """Entries of wanted that a host lacks or has otherwise.
+
+    wanted: list of {"dest": path, "content": str, "mode": four octal digits as str}, owned by root.
+    present: dictionary by path of {"sha256", "mode", "uid", "gid"} or None, as mlops.mlflow.mlflow_host_info returns it.
+    Raises AnsibleFilterError when the host was not asked about one of the files.
+    """
+    found = []
+    for entry in wanted:
+        if entry["dest"] not in present:
+            raise AnsibleFilterError(f"the host was not asked about {entry['dest']}")
+        now = present[entry["dest"]]
+        digest = hashlib.sha256(entry["content"].encode()).hexdigest()
+        if not now or (now["sha256"], now["mode"], now["uid"], now["gid"]) != (digest, entry["mode"], 0, 0):
+            found.append(entry)
+    return found
+
+
+class FilterModule:
+    def filters(self):
+        return {"differing": differing}

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, The mlops.mlflow authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters: the names under which clients reach a host, and the likeliest meaning of a misspelt variable."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+
+import yaml
+from ansible.errors import AnsibleFilterError
+
+# Interfaces of container networks come and go, and no client outside the host uses their addresses.
+CONTAINER_INTERFACES = re.compile(r"^(docker|br-|veth|cni|cali|flannel|virbr|podman|lxc|tun)")
+
+
+def server_names(facts, names=()):
+    """Names and addresses of a host, as they appear in a Host header (RFC 9110, 7.2).
+
+    facts: dictionary of Ansible facts (subset network). names: more names, empty ones are passed over.
+    Returns a list of strings without doubles, lower case, IPv6 addresses in brackets, link-local ones left out.
+    Raises AnsibleFilterError when facts is not a dictionary.
+    """
+    if not isinstance(facts, dict):
+        raise AnsibleFilterError(f"server_names wants a dictionary of facts, got {type(facts).__name__}")
+    found = [facts.get(key) for key in ("hostname", "nodename", "fqdn")] + list(names)
+    for interface in sorted(facts.get("interfaces", [])):
+        if CONTAINER_INTERFACES.match(interface):
+            continue
+        about = facts.get(interface.replace("-", "_"), {})
+        ipv4 = [about.get("ipv4", {})] + list(about.get("ipv4_secondaries", []))
+        found += [entry.get("address") for entry in ipv4]
+        found += [entry["address"] for entry in about.get("ipv6", []) if entry.get("scope") != "link"]
+    found += ["localhost", "127.0.0.1", "::1"]
+    clean = [str(name).strip().lower() for name in found if name]
+    return list(dict.fromkeys(f"[{name}]" if ":" in name and not name.startswith("[") else name for name in clean))
+
+
+def with_ports(names, ports):
+    """Each name alone and with each port, as "name:port". names: list of strings, ports: list of integers."""
+    return [entry for name in names for entry in [name] + [f"{name}:{port}" for port in ports]]
+
+
+def misspelt(given, known):
+    """Names that are not known, each with the likeliest meaning: a list of {"name": str, "meant": str or ""}."""
+    strangers = sorted(set(given) - set(known))
+    return [{"name": name, "meant": "".join(difflib.get_close_matches(name, known, n=1))} for name in strangers]
+
+
+def role_options(roles):
+    """Names of every variable of every role below a folder, read from their meta/argument_specs.yml.
+
+    roles: path of the folder. Returns a sorted list of strings. Raises AnsibleFilterError when no role is found there.
+    """
+    specs = glob.glob(os.path.join(roles, "*", "meta", "argument_specs.yml"))
+    if not specs:
+        raise AnsibleFilterError(f"no role with an argument spec lies in {roles}")
+    found = set()
+    for name in specs:
+        with open(name, encoding="utf-8") as handle:
+            for entry_point in yaml.safe_load(handle)["argument_specs"].values():
+                found.update(entry_point.get("options", {}))
+    return sorted(found)
+
+
+class FilterModule:
+    def filters(self):
+        return {"server_names": server_names, "with_ports": with_ports, "misspelt": misspelt, "role_options": role_options}

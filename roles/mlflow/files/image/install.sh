@@ -1,0 +1,40 @@
+#!/bin/sh
+# Runs inside the image build: installs the locked packages into /opt/mlflow and nothing else.
+set -eu
+secrets=/run/secrets
+[ -d "$secrets" ] || secrets=/build/secrets
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Index and proxies, as shell assignments. The file does not exist where none are set.
+if [ -s "$secrets/environment" ]; then . "$secrets/environment"; fi
+
+# Trust what the base image trusts, what the host trusts, and what the operator added.
+for store in /etc/ssl/certs/ca-certificates.crt "$secrets/host-ca" "$secrets/extra-ca"; do
+    if [ -s "$store" ]; then cat "$store" >>"$work/ca.pem"; echo >>"$work/ca.pem"; fi
+done
+if [ -s "$work/ca.pem" ]; then export SSL_CERT_FILE="$work/ca.pem" PIP_CERT="$work/ca.pem"; fi
+
+python3 -m pip install --quiet --disable-pip-version-check --no-cache-dir --root-user-action=ignore \
+    --require-hashes --target "$work/uv" -r /build/uv.txt
+uv() { UV_CACHE_DIR="$work/cache" UV_LINK_MODE=hardlink PYTHONPATH="$work/uv" "$work/uv/bin/uv" "$@"; }
+python3 -m venv --without-pip /opt/mlflow
+python=/opt/mlflow/bin/python3
+
+# Locked sets are complete and hashed: nothing is resolved, every byte is checked.
+locked=
+for set in /build/locked/*.txt; do
+    if [ -e "$set" ]; then locked="$locked -r $set"; fi
+done
+if [ -n "$locked" ]; then
+    # shellcheck disable=SC2086 # one word to each option
+    uv pip install --quiet --python "$python" --no-deps --require-hashes --compile-bytecode $locked
+fi
+if [ -s /build/unlocked.txt ]; then
+    constraint=/dev/null
+    if [ -n "$locked" ]; then uv pip freeze --python "$python" >"$work/frozen.txt"; constraint=$work/frozen.txt; fi
+    excludes=
+    if [ -e /build/excludes.txt ]; then excludes="--excludes /build/excludes.txt"; fi
+    # shellcheck disable=SC2086 # an option and its value
+    uv pip install --quiet --python "$python" --compile-bytecode --constraint "$constraint" $excludes -r /build/unlocked.txt
+fi
