@@ -1,0 +1,111 @@
+# Read with `.` by bin/test and bin/demo: a Docker engine, the one that runs here already or one of our own.
+# Needs bin/lib.sh. Sets DOCKER_HOST where it must be set.
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # cache is set by bin/lib.sh
+
+engine_names() {
+    # one engine of ours for each cache; sockets have short paths, so it is not in the cache
+    engine_run=/run/mlops-mlflow-$(printf %s "$cache" | cksum | cut -d' ' -f1)
+    engine_socket=unix://$engine_run/docker.sock
+}
+
+answers() {
+    docker version --format '{{.Server.Version}}' >/dev/null 2>&1
+}
+
+start_engine() {
+    engine_names
+    if [ -z "${DOCKER_HOST:-}" ] && DOCKER_HOST=$engine_socket answers; then
+        export DOCKER_HOST="$engine_socket"
+        said="our own, already running"
+    elif answers; then
+        # Ansible's modules know DOCKER_HOST, but not the client's contexts
+        endpoint=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || :)
+        case ${DOCKER_HOST:-}$endpoint in
+            '' | unix:///var/run/docker.sock) ;;
+            *) export DOCKER_HOST="${DOCKER_HOST:-$endpoint}" ;;
+        esac
+        said="already running"
+    elif [ -n "${DOCKER_HOST:-}" ]; then
+        echo "DOCKER_HOST is $DOCKER_HOST, and no engine answers there: unset it, or start that engine"
+        return 1
+    else
+        had_engine=$(command -v dockerd || :)
+        if [ -z "$had_engine" ]; then
+            [ -e /var/lib/docker ] || made path /var/lib/docker
+            [ -e /var/lib/containerd ] || made path /var/lib/containerd
+            [ -e /etc/docker ] || made path /etc/docker
+        fi
+        # Debian 13 has the client in a package of its own; both say docker.io for the engine
+        install_packages docker.io iptables iproute2 || return 1
+        command -v docker >/dev/null 2>&1 || install_packages docker-cli || return 1
+        if [ -d /run/systemd/system ]; then
+            systemctl is-active --quiet docker || systemctl start docker || { journalctl -u docker --no-pager -n 40; return 1; }
+            [ -n "$had_engine" ] || made engine systemd
+            said="started by systemd$said"
+        else
+            start_own_engine || return 1
+            said="our own, started$said"
+        fi
+    fi
+    said="Docker $(docker version --format '{{.Server.Version}}'), $said"
+}
+
+start_own_engine() {
+    mkdir -p "$engine_run"
+    [ -e "$cache/docker" ] || made path "$cache/docker"
+    made engine own
+    # what an engine changes in the network, so that it can be put back
+    {
+        echo "bridge=$(ip link show docker0 >/dev/null 2>&1 && echo there)"
+        echo "chains=$(iptables-save 2>/dev/null | grep -c '^:DOCKER')"
+        echo "policy=$(iptables -S FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p')"
+        echo "forward=$(cat /proc/sys/net/ipv4/ip_forward)"
+    } > "$engine_run/before"
+    engine_started=yes
+    # a session of its own, and nobody's child: Ctrl-C in the terminal is for us, we stop the engine when we are done with it
+    (setsid dockerd --data-root "$cache/docker" --exec-root "$engine_run/exec" --pidfile "$engine_run/docker.pid" \
+        --host "$engine_socket" > "$cache/dockerd.log" 2>&1 < /dev/null 9>&- &)
+    export DOCKER_HOST="$engine_socket"
+    tries=0
+    until answers; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 120 ] || { [ "$tries" -gt 10 ] && [ ! -f "$engine_run/docker.pid" ]; }; then
+            echo "the engine does not start; its log, $cache/dockerd.log, ends with:"
+            tail -n 20 "$cache/dockerd.log"
+            return 1
+        fi
+        sleep 0.5
+    done
+}
+
+# stop_own_engine: the engine that we started, and all that it leaves in the network and among the mounts
+stop_own_engine() {
+    engine_names
+    [ -d "$engine_run" ] || return 0
+    pid=$(cat "$engine_run/docker.pid" 2>/dev/null || :)
+    if [ -n "$pid" ] && kill "$pid" 2>/dev/null; then
+        tries=0
+        while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 120 ]; do
+            tries=$((tries + 1))
+            sleep 0.5
+        done
+        ! kill -9 "$pid" 2>/dev/null || echo "the engine (process $pid) did not stop within a minute and was killed"
+    fi
+    bridge='' chains=0 policy='' forward=''
+    # shellcheck source=/dev/null # written above
+    [ ! -f "$engine_run/before" ] || . "$engine_run/before"
+    [ "$bridge" = there ] || ip link delete docker0 2>/dev/null || :
+    if [ "$chains" = 0 ] && command -v iptables-save >/dev/null 2>&1; then
+        # only Docker's own chains, and the rules that name them or its bridge
+        iptables-save | grep -v -i docker | iptables-restore || :
+        [ -z "$policy" ] || iptables -P FORWARD "$policy" || :
+    fi
+    [ -z "$forward" ] || echo "$forward" > /proc/sys/net/ipv4/ip_forward || :
+    for place in "$engine_run" "$cache/docker"; do
+        cut -d' ' -f2 /proc/mounts | grep "^$place/" | sort -r | while read -r mount; do
+            umount "$mount" || umount -l "$mount" || :
+        done
+    done
+    rm -rf "$engine_run"
+}

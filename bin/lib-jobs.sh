@@ -1,0 +1,165 @@
+# Read with `.` by bin/test: sets up what the chosen jobs need, runs them side by side, counts.
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # cache, logs, jobs and the rest are set by bin/test and bin/lib.sh
+
+set_up_all() {
+    set_up "Debian packages" install_packages ca-certificates git iproute2 mmdebstrap python3 python3-venv shellcheck || return 1
+    case $jobs in
+        *lowest*) set_up "tools, lowest core" make_tools requirements-lowest 3.11 3.12 3.13 && venv_lowest=$venv || return 1 ;;
+    esac
+    set_up "tools, highest core" make_tools requirements 3.12 3.13 3.14 3.11 && venv_highest=$venv || return 1
+    case $jobs in
+        *scenario:* | *benchmarks*)
+            set_up "Docker engine" start_engine &&
+                set_up "images of the hosts" make_host_images debian12 debian13 &&
+                set_up "base image" make_base_image || return 1 ;;
+    esac
+}
+
+# run_job JOB: runs in a subshell; writes "PASSED FAILED SECONDS" to $logs/JOB.result
+run_job() {
+    job=$1
+    log=$logs/$job.log
+    start=$(seconds)
+    case $job in
+        scenario:*)
+            scenario=${job#scenario:}
+            core=${scenario#*:}
+            scenario=${scenario%:*}
+            [ "$core" = lowest ] && tools_environment "$venv_lowest" || tools_environment "$venv_highest"
+            remove_hosts "$scenario"
+            rm -rf "$cache/molecule/$job"
+            mkdir -p "$cache/molecule/$job"
+            export MLFLOW_TEST_JUNIT="$logs/$job.xml" ANSIBLE_HOME="$cache/molecule/$job/ansible"
+            export MOLECULE_EPHEMERAL_DIRECTORY="$cache/molecule/$job/run"
+            within_time molecule --base-config "$root/.config/molecule/config.yml" test --scenario-name "$scenario" --destroy always
+            status=$?
+            remove_hosts "$scenario"
+            counts=$(python "$root/tests/scenario_result.py" "$scenario" "$MLFLOW_TEST_JUNIT" "$log" "$status" | tee "$logs/$job.faults" | tail -n 1)
+            sed '$d' "$logs/$job.faults"
+            ;;
+        *)
+            tools_environment "$venv_highest"
+            export CHECK_JUNIT="$logs/$job.xml" ANSIBLE_HOME="$cache/ansible-$job"
+            if [ "$job" = benchmarks ]; then
+                within_time "$root/benchmarks/smoke"
+            else
+                within_time "$root/tests/checks/$job"
+            fi
+            status=$?
+            counts=$(count_cases "$CHECK_JUNIT" "$status")
+            ;;
+    esac
+    echo "${counts:-0 1} $(($(seconds) - start))" > "$logs/$job.part"
+    mv "$logs/$job.part" "$logs/$job.result"
+}
+
+within_time() {
+    timeout --kill-after=60 "${BIN_TEST_TIMEOUT:-2700}" "$@" &
+    echo $! > "$logs/$job.pid"
+    wait $!
+}
+
+# count_cases JUNIT STATUS: the test cases of a check that wrote any; any other check counts as one
+count_cases() {
+    if [ -f "$1" ]; then
+        python - "$1" "$2" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as ElementTree
+kinds = [{child.tag for child in case} for case in ElementTree.parse(sys.argv[1]).iter("testcase")]
+failed = sum(bool(kind & {"failure", "error"}) for kind in kinds)
+passed = sum(not kind & {"failure", "error", "skipped"} for kind in kinds)
+print(passed, max(failed, int(sys.argv[2] != "0"), int(not passed)))
+PYTHON
+    elif [ "$2" = 0 ]; then
+        echo 1 0
+    else
+        echo 0 1
+    fi
+}
+
+# remove_hosts SCENARIO: whatever Molecule left of a scenario, by the names that its platforms and networks must have
+remove_hosts() {
+    for id in $(docker ps -aq --filter label=owner=molecule --filter "name=^/?mlflow-$1-"); do
+        docker rm -fv "$id" > /dev/null
+    done
+    for id in $(docker network ls -q --filter "name=^mlflow-$1-"); do
+        docker network rm "$id" > /dev/null
+    done
+}
+
+side_by_side() {
+    cores=$(nproc)
+    free=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+    if [ "$cores" -gt 1 ] && [ "${free:-0}" -gt 8000000 ]; then echo 2; else echo 1; fi
+}
+
+# busy SCENARIO: two runs of one scenario would share its hosts' names
+busy() {
+    case " $running " in
+        *" scenario:$1:"*) return 0 ;;
+    esac
+    return 1
+}
+
+run_jobs() {
+    most=${BIN_TEST_JOBS:-$(side_by_side)}
+    waiting=$jobs running=
+    while [ -n "$waiting$running" ]; do
+        still=
+        for job in $waiting; do
+            name=${job#scenario:}
+            # a benchmark measures time: nothing runs beside it
+            if [ "$(echo $running | wc -w)" -ge "$most" ] || busy "${name%:*}" || { [ "$job" = benchmarks ] && [ -n "$running" ]; } ||
+                [ "$running" = benchmarks ]; then
+                still="$still $job"
+                continue
+            fi
+            say "  start   $(title "$job")"
+            run_job "$job" > "$logs/$job.log" 2>&1 < /dev/null 9>&- &
+            running="${running:+$running }$job"
+        done
+        waiting=${still# }
+        sleep 1
+        still=
+        for job in $running; do
+            if [ -f "$logs/$job.result" ]; then report "$job"; else still="$still $job"; fi
+        done
+        running=${still# }
+    done
+}
+
+title() {
+    echo "$1" | sed 's/^scenario:\(.*\):\(.*\)$/scenario \1, \2 core/'
+}
+
+report() {
+    read -r good bad took < "$logs/$1.result"
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    printf '  %-6s  %-34s %5s s  %s passed, %s failed\n' "$([ "$bad" = 0 ] && echo ok || echo FAILED)" "$(title "$1")" "$took" "$good" "$bad"
+    [ "$bad" = 0 ] || show_log "$logs/$1.log"
+}
+
+# finish: also after Ctrl-C. Nothing that was started here stays: no process, no host, no engine of our own.
+finish() {
+    status=$?
+    trap - EXIT INT TERM HUP
+    for job in ${running:-}; do
+        kill "$(cat "$logs/$job.pid" 2> /dev/null)" 2> /dev/null
+    done
+    wait
+    for job in ${running:-}; do
+        case $job in
+            scenario:*)
+                name=${job#scenario:}
+                remove_hosts "${name%:*}" ;;
+        esac
+        say "  stopped $(title "$job")"
+    done
+    [ "$engine_started" = no ] || stop_own_engine
+    say "took $(($(seconds) - begin)) s"
+    say "$passed passed, $failed failed"
+    if [ "$failed" -gt 0 ] || [ "$passed" = 0 ]; then exit 1; fi
+    exit "$status"
+}
