@@ -30,7 +30,7 @@ def server_names(facts, names=()):
         if CONTAINER_INTERFACES.match(interface):
             continue
         about = facts.get(interface.replace("-", "_"), {})
-        ipv4 = [about.get("ipv4", {})] + list(about.get("ipv4_secondaries", []))
+        ipv4 = [about.get("ipv4", {}), *about.get("ipv4_secondaries", [])]
         found += [entry.get("address") for entry in ipv4]
         found += [entry["address"] for entry in about.get("ipv6", []) if entry.get("scope") != "link"]
     found += ["localhost", "127.0.0.1", "::1"]
@@ -46,7 +46,13 @@ def with_ports(names, ports):
 def misspelt(given, known):
     """Names that are not known, each with the likeliest meaning: a list of {"name": str, "meant": str or ""}."""
     strangers = sorted(set(given) - set(known))
-    return [{"name": name, "meant": "".join(difflib.get_close_matches(name, known, n=1))} for name in strangers]
+    return [{"name": name, "meant": _likeliest(name, known)} for name in strangers]
+
+
+def _likeliest(name, known):
+    """The nearest known name; of several, the one of the same letters, which two swapped keys make."""
+    close = difflib.get_close_matches(name, known, n=5)
+    return next((match for match in close if sorted(match) == sorted(name)), close[0] if close else "")
 
 
 def role_options(roles):

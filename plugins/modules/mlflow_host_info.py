@@ -136,7 +136,7 @@ urls:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mlops.mlflow.plugins.module_utils import host
+from ansible_collections.mlops.mlflow.plugins.module_utils import engine, host, network
 
 
 def main():
@@ -155,12 +155,12 @@ def main():
         supports_check_mode=True,
     )
     ask = module.params
-    engine = host.engine(module)
+    daemon = engine.engine(module)
     units = [f"{ask['service']}.service"] if ask["service"] else []
     states = host.units(module, units + ask["units"])
     service = {}
     if ask["service"]:
-        service = dict(states[units[0]], **host.container(module, engine, ask["service"]))
+        service = dict(states[units[0]], **engine.container(module, daemon, ask["service"]))
     module.exit_json(
         changed=False,
         systemd=host.booted_with_systemd(),
@@ -168,14 +168,14 @@ def main():
         memory_bytes=host.memory_bytes(),
         ca_bundle=host.ca_bundle(),
         ca_file_problem=host.ca_file_problem(ask["ca_file"]),
-        engine=engine,
+        engine=daemon,
         service=service,
         units={name: states[name] for name in ask["units"]},
-        listeners=host.listeners(module, engine, ask["ports"]),
+        listeners=network.listeners(module, daemon, ask["ports"]),
         paths={path: host.path(path) for path in ask["paths"]},
         files={path: host.file(path) for path in ask["files"]},
-        images=host.images(module, engine, ask["images"]),
-        urls=[host.url(url, ask["url_timeout"], ask["ca_file"]) for url in ask["urls"]],
+        images=engine.images(module, daemon, ask["images"]),
+        urls=[network.url(url, ask["url_timeout"], ask["ca_file"]) for url in ask["urls"]],
     )
 
 

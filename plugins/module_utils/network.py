@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, The mlops.mlflow authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading the network of a host: who listens on a port, whether an address answers.
+
+Every function reads and none writes. Sources: proc(5), docker-ps(1).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.error
+import urllib.parse
+
+from ansible.module_utils.urls import open_url
+from ansible_collections.mlops.mlflow.plugins.module_utils.engine import docker
+from ansible_collections.mlops.mlflow.plugins.module_utils.host import ca_file_problem, read
+
+
+def _address(packed):
+    """Address of a /proc/net/tcp entry: hexadecimal, each 32-bit word in host byte order."""
+    raw = b"".join(bytes.fromhex(packed[i:i + 8])[::-1] for i in range(0, len(packed), 8))
+    if len(raw) == 4:
+        return ".".join(str(byte) for byte in raw)
+    return ":".join(f"{raw[i]:02x}{raw[i + 1]:02x}" for i in range(0, 16, 2))
+
+
+def _owners(inodes):
+    """Command name by socket inode, for the given inodes."""
+    owners = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            for descriptor in os.scandir(f"/proc/{pid}/fd"):
+                target = os.readlink(descriptor.path)
+                if target[:8] == "socket:[" and target[8:-1] in inodes:
+                    owners[target[8:-1]] = read(f"/proc/{pid}/comm").decode().strip()
+        except (OSError, AttributeError):
+            continue
+    return owners
+
+
+def listeners(module, engine_state, ports):
+    """Who listens on the given ports; a port that a container publishes names that container."""
+    found, inodes = [], {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in (read(table) or b"").decode().splitlines()[1:]:
+            fields = line.split()
+            packed, port = fields[1].rsplit(":", 1)
+            if fields[3] == "0A" and int(port, 16) in ports:
+                found.append({"port": int(port, 16), "address": _address(packed), "process": "", "container": ""})
+                inodes[fields[9]] = found[-1]
+    for inode, command in _owners(inodes).items():
+        inodes[inode]["process"] = command
+    if found and engine_state["active"]:
+        listing = docker(module, engine_state, "ps", "--format", "{{.Names}}\t{{.Ports}}")
+        for name, published in (line.split("\t", 1) for line in listing.splitlines()):
+            for port in re.findall(r":(\d+)->", published):
+                for listener in found:
+                    if listener["port"] == int(port):
+                        listener["container"] = name
+    return found
+
+
+def url(address, timeout, ca_file):
+    """Whether an address answers at all. Any HTTP status but a refusal is an answer; the reason never repeats credentials."""
+    parts = urllib.parse.urlsplit(address)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    reason = ""
+    # What the host trusts, then what the operator added.
+    for trusted in [None] + [ca_file] * bool(ca_file and not ca_file_problem(ca_file)):
+        try:
+            open_url(bare, method="HEAD", timeout=timeout, ca_path=trusted, follow_redirects="all", force_basic_auth=bool(parts.username),
+                     url_username=urllib.parse.unquote(parts.username or "") or None,
+                     url_password=urllib.parse.unquote(parts.password or "") or None)
+            return {"ok": True, "reason": ""}
+        except urllib.error.HTTPError as error:
+            return {"ok": error.code not in (401, 403, 407), "reason": f"it answered {error.code} {error.reason}"}
+        except (OSError, ValueError) as error:
+            reason = str(getattr(error, "reason", error))
+    return {"ok": False, "reason": reason}
