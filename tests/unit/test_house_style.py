@@ -9,9 +9,17 @@ LINES, MAIN_LINES = 150, 60
 # Generated, or a text that is not ours to cut.
 LONG = ("LICENSE", "CHANGELOG.rst", "changelogs/changelog.yaml", "roles/*/files/locks/*", "roles/*/files/locks/*/*", "docs/roles/*.md", "*.md",
         "roles/*/defaults/main.yml", "roles/*/meta/argument_specs.yml")
+# Tasks that change something and, together, leave nothing changed.
+UNDONE = {
+    "smoke_test | Log, read back and remove through the public address": "it removes what it logs",
+    "smoke_test | Remove for good what the client could only mark as deleted": "it removes what the task before logged",
+}
 CODE = ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "roles/*/vars/*.yml", "roles/*/vars/*/*.yml", "roles/*/templates/*", "playbooks/*.yml")
-# Commands that read and change nothing. A new one is added here with what it reads.
-READS = {}
+# Beginnings of commands that read and change nothing.
+READS = (
+    "journalctl", "docker info", "docker ps", "docker version", "docker inspect", "docker image inspect", "docker container inspect", "docker image ls",
+    "dockerd --validate", "systemctl show", "systemctl is-active", "systemctl cat", "findmnt", "stat ",
+)
 
 
 def test_files_are_short(tree):
@@ -34,9 +42,9 @@ def test_task_names_begin_with_their_file_and_a_verb(tree):
         file = pathlib.PurePath(name).stem
         if file == "main" and task.get("name"):
             continue
-        match = re.fullmatch(rf"{re.escape(file)} \| ([A-Z]\w+)( .+)?", task.get("name") or "")
+        match = re.fullmatch(rf"{re.escape(file)} \| ([A-Z]\w+),?( .+)?", task.get("name") or "")
         # Not a verb in the imperative, as far as spelling can tell.
-        if not match or re.search(r"(ing|[^e]ed)$", match[1]) or match[1] in ("The", "A", "Is", "Are"):
+        if not match or re.search(r"((?<!^Br)ing|[^e]ed)$", match[1]) or match[1] in ("The", "A", "Is", "Are"):
             faults.append(f"{name}: {task.get('name')!r}")
     assert not faults
 
@@ -49,15 +57,17 @@ def test_nothing_hides_an_error(tree):
 
 def test_a_command_that_changes_says_so(tree):
     faults = []
-    for name, task in tree.tasks():
-        if task.get("changed_when") is False and READS.get(task.get("name")) is None:
-            faults.append(f"{name}: {task.get('name')!r} says that it never changes anything")
+    for name, task in tree.tasks("roles/*/tasks/*.yml", "roles/*/handlers/*.yml"):
+        if task.get("changed_when") is not False or task.get("name") in UNDONE:
+            continue
+        command = task.get("ansible.builtin.command")
+        words = " ".join(str(word) for word in command["argv"]) if isinstance(command, dict) and "argv" in command else str(command)
+        # The client may be given by a path that the probe found.
+        words = re.sub(r"^\{\{[^}]*cli[^}]*\}\}", "docker", words)
+        method = (task.get("ansible.builtin.uri") or {}).get("method", "GET") if "ansible.builtin.uri" in task else None
+        if not words.startswith(READS) and method != "GET":
+            faults.append(f"{name}: {task.get('name')!r} says that it never changes anything: {words}")
     assert not faults
-
-
-def test_the_list_of_reading_commands_is_no_longer_than_needed(tree):
-    names = {task.get("name") for _name, task in tree.tasks() if task.get("changed_when") is False}
-    assert not set(READS) - names
 
 
 def test_nothing_waits_by_the_clock(tree):
