@@ -1,20 +1,6 @@
-# Read with `.` by bin/test: sets up what the chosen jobs need, runs them side by side, counts.
+# Read with `.` by bin/test: runs the chosen jobs side by side and counts.
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # cache, logs, jobs and the rest are set by bin/test and bin/lib.sh
-
-set_up_all() {
-    set_up "Debian packages" install_packages ca-certificates git iproute2 mmdebstrap python3 python3-venv shellcheck || return 1
-    case $jobs in
-        *lowest*) set_up "tools, lowest core" make_tools requirements-lowest 3.11 3.12 3.13 && venv_lowest=$venv || return 1 ;;
-    esac
-    set_up "tools, highest core" make_tools requirements 3.12 3.13 3.14 3.11 && venv_highest=$venv || return 1
-    case $jobs in
-        *scenario:* | *benchmarks*)
-            set_up "Docker engine" start_engine &&
-                set_up "images of the hosts" make_host_images debian12 debian13 &&
-                set_up "base image" make_base_image || return 1 ;;
-    esac
-}
 
 # run_job JOB: runs in a subshell; writes "PASSED FAILED SECONDS" to $logs/JOB.result
 run_job() {
