@@ -14,15 +14,15 @@ start_container() {
     if docker container inspect "$name" >/dev/null 2>&1; then
         docker start "$name" || return 1
     else
-        docker network inspect "$name" >/dev/null 2>&1 || docker network create "$name" || return 1
-        # what makes a container a server with systemd and Docker: the same as in molecule/*/molecule.yml
+        # The default network: on one of its own a container's resolver is 127.0.0.11, which builds inside it cannot ask.
+        # What makes a container a server with systemd and Docker: the same as in molecule/*/molecule.yml
         capabilities=
         for capability in SYS_ADMIN NET_ADMIN SYS_PTRACE SYS_MODULE SYS_NICE SYS_TIME SYSLOG IPC_LOCK LINUX_IMMUTABLE MAC_ADMIN; do
             capabilities="$capabilities --cap-add $capability"
         done
         image=$("$root/tests/images/host-image" "$os" --tag) || return 1
         # shellcheck disable=SC2086 # a list of options
-        docker run --detach --name "$name" --hostname "$name" --network "$name" --publish "127.0.0.1:$port:$port" \
+        docker run --detach --name "$name" --hostname "$name" --publish "127.0.0.1:$port:$port" \
             --cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup:rw --tmpfs /run --tmpfs /run/lock \
             --volume "$name:/var/lib/docker" --volume "$MLFLOW_TEST_IMAGES:/srv/test-images:ro" \
             --env container=docker --env SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 --stop-signal SIGRTMIN+3 \
@@ -76,7 +76,6 @@ destroy_demo() {
     if answers; then
         docker container inspect "$name" >/dev/null 2>&1 && docker rm --force --volumes "$name" >/dev/null && say "removed container $name and its data"
         docker volume inspect "$name" >/dev/null 2>&1 && docker volume rm "$name" >/dev/null && say "removed volume $name"
-        docker network inspect "$name" >/dev/null 2>&1 && docker network rm "$name" >/dev/null && say "removed network $name"
     fi
     rm -rf "$cache/demo"
     if [ "$keep" = no ]; then
