@@ -68,7 +68,7 @@ def test_public_names_begin_with_the_role(tree):
 
 def test_every_option_is_used(tree):
     """To check a value is not to use it."""
-    checks = tree.matching("roles/*/tasks/validate.yml", "roles/*/vars/main/*_rules.yml")
+    checks = tree.matching("roles/*/vars/main/*_rules.yml")
     used = "\n".join(tree.text(name) for name in tree.matching(*USES) if name not in checks)
     faults = [name for role in tree.roles for name in tree.options(role) if not re.search(rf"\b{name}\b", used)]
     assert not faults
