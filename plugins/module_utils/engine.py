@@ -54,9 +54,10 @@ def engine(module):
     if answer and answer.get("ServerVersion"):
         found.update(active=True, server_version=answer["ServerVersion"], root=answer.get("DockerRootDir", found["root"]))
         major = int(re.match(r"\d*", answer["ServerVersion"]).group() or 0)
-        # BuildKit is part of the client until 22; from 23 on `docker build` needs the buildx plug-in for it.
-        plugins = [plugin.get("Name") for plugin in (answer.get("ClientInfo") or {}).get("Plugins") or []]
-        found["buildkit"] = "buildx" in plugins or 18 < major < 23
+        # BuildKit is part of the client until 22; from 23 on, where clients tell their version here, `docker build` needs the buildx plug-in for it.
+        client = answer.get("ClientInfo") or {}
+        plugins = [plugin.get("Name") for plugin in client.get("Plugins") or []]
+        found["buildkit"] = "buildx" in plugins or (18 < major < 23 and not client.get("Version"))
     found["free_bytes"] = path(found["root"])["free_bytes"]
     return found
 

@@ -4,7 +4,7 @@
 """Entry point of the tracking server's container. Standard library only; runs in any image that holds MLflow.
 
     server.py serve OPTION...    read the environment from standard input, prepare, become `mlflow server OPTION...`
-    server.py exec COMMAND...    read the environment from standard input, become COMMAND
+    server.py gc OPTION...       read the environment from standard input, run `mlflow gc OPTION...` on the server's own backend store
     server.py ready URL SECONDS  return 0 once URL answers 200; 1 when SECONDS are over
     server.py analyze FILE       refresh the statistics that SQLite's query planner works with
 
@@ -76,9 +76,12 @@ def serve(options):
     os.execvp("mlflow", ["mlflow", "server", *options])
 
 
-def execute(command):
+def collect(options):
     read_environment()
-    os.execvp(command[0], command)
+    from mlflow.cli import cli
+
+    # In this very process: the URI may hold a password, and arguments of a process can be read by everybody.
+    cli.main(args=["gc", "--backend-store-uri", os.environ["MLFLOW_BACKEND_STORE_URI"], *options])
 
 
 def ready(address, seconds):
@@ -104,7 +107,7 @@ def analyze(file):
 
 
 if __name__ == "__main__":
-    verbs = {"serve": serve, "exec": execute, "ready": lambda words: ready(*words), "analyze": lambda words: analyze(*words)}
+    verbs = {"serve": serve, "gc": collect, "ready": lambda words: ready(*words), "analyze": lambda words: analyze(*words)}
     if len(sys.argv) < 2 or sys.argv[1] not in verbs:
         sys.exit(__doc__)
     sys.exit(verbs[sys.argv[1]](sys.argv[2:]))
