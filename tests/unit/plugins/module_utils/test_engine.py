@@ -19,11 +19,13 @@ def test_a_host_without_an_engine(monkeypatch, module):
 
 
 @pytest.mark.parametrize(
-    ("version", "plugins", "buildkit"),
-    [("18.06.1", [], False), ("20.10.24", [], True), ("26.1.5", [], False), ("26.1.5", ["buildx"], True)],
+    ("version", "client", "plugins", "buildkit"),
+    [("18.06.1", None, [], False), ("20.10.24", None, [], True), ("20.10.24", "28.2.2", [], False), ("26.1.5", "26.1.5", [], False),
+     ("26.1.5", "26.1.5", ["buildx"], True)],
 )
-def test_buildkit_is_in_the_client_or_in_its_plugin(version, plugins, buildkit, module):
-    answer = {"ServerVersion": version, "DockerRootDir": "/", "ClientInfo": {"Plugins": [{"Name": name} for name in plugins]}}
+def test_buildkit_is_in_the_client_or_in_its_plugin(version, client, plugins, buildkit, module):
+    about = {"Plugins": [{"Name": name} for name in plugins]} | ({"Version": client} if client else {})
+    answer = {"ServerVersion": version, "DockerRootDir": "/", "ClientInfo": about}
     found = engines.engine(module({"docker info": answer, "dockerd": ""}))
     assert found["active"]
     assert found["server_version"] == version
@@ -41,7 +43,7 @@ def test_the_service_container(module):
     assert found["container"] == "running"
     assert found["image"] == "mlflow:3.17.2-0123456789ab"
     assert found["ports"] == [5001, 8080]
-    assert found["started"] == pytest.approx(1795435200.123456789)
+    assert found["started"] == pytest.approx(1795435200.123456789, rel=0, abs=1e-6)
 
 
 def test_no_container(module):
