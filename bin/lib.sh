@@ -30,6 +30,8 @@ set_up_environment() {
     export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$root"
     # a site's own CA is in the machine's bundle, which pip and uv do not read by themselves
     bundle=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+    # a weak resolver or proxy drops the burst of 50 connections that uv opens by default
+    export UV_CONCURRENT_DOWNLOADS=8 UV_HTTP_RETRIES=10
     export UV_SYSTEM_CERTS=1 UV_CACHE_DIR="$cache/uv" UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1
     export DEBIAN_FRONTEND=noninteractive
 }
