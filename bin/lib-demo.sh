@@ -113,15 +113,17 @@ remove_packages() {
     [ -n "$packages" ] || return 0
     if answers && [ -n "$(docker ps -aq)$(docker images -q)" ] && made_of engine | grep -q systemd; then
         say "kept the engine and its packages: there are containers or images in it that are not bin/demo's"
-        sed -i -e '/^path \/var\/lib\/docker$/d' -e '/^path \/var\/lib\/containerd$/d' -e '/^path \/etc\/docker$/d' "$made_list"
+        sed -i -E '/^path \/(etc|run|var)\//d' "$made_list"
         return 0
     fi
-    ! made_of engine | grep -q systemd || systemctl stop docker.socket docker.service containerd.service 2>/dev/null || :
+    if made_of engine | grep -q systemd; then
+        systemctl stop docker.socket docker.service containerd.service 2>/dev/null || :
+        restore_network
+    fi
     # shellcheck disable=SC2086 # a list of words
     if apt-get -q -y -o DPkg::Lock::Timeout=300 purge $packages > "$cache/purge.log" 2>&1; then
         say "removed the Debian packages $packages"
         rm -f "$cache/purge.log"
-        ! made_of engine | grep -q systemd || ip link delete docker0 2>/dev/null || :
     else
         say "could not remove the Debian packages $packages: see $cache/purge.log"
     fi

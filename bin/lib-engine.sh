@@ -31,13 +31,15 @@ start_engine() {
         return 1
     else
         had_engine=$(command -v dockerd || :)
+        install_packages iproute2 iptables || return 1
+        save_network
         if [ -z "$had_engine" ]; then
-            [ -e /var/lib/docker ] || made path /var/lib/docker
-            [ -e /var/lib/containerd ] || made path /var/lib/containerd
-            [ -e /etc/docker ] || made path /etc/docker
+            for place in /var/lib/docker /var/lib/containerd /etc/docker /etc/containerd /etc/cni /run/docker /run/docker.sock /run/containerd; do
+                [ -e "$place" ] || made path "$place"
+            done
         fi
         # Debian 13 has the client in a package of its own; both say docker.io for the engine
-        install_packages docker.io iptables iproute2 || return 1
+        install_packages docker.io || return 1
         command -v docker >/dev/null 2>&1 || install_packages docker-cli || return 1
         if [ -d /run/systemd/system ]; then
             systemctl is-active --quiet docker || systemctl start docker || { journalctl -u docker --no-pager -n 40; return 1; }
@@ -51,17 +53,36 @@ start_engine() {
     said="Docker $(docker version --format '{{.Server.Version}}'), $said"
 }
 
-start_own_engine() {
-    mkdir -p "$engine_run"
-    [ -e "$cache/docker" ] || made path "$cache/docker"
-    made engine own
-    # what an engine changes in the network, so that it can be put back
+# What an engine changes in the network, so that it can be put back
+save_network() {
+    [ ! -f "$cache/network-before" ] || return 0
     {
         echo "bridge=$(ip link show docker0 >/dev/null 2>&1 && echo there)"
         echo "chains=$(iptables-save 2>/dev/null | grep -c '^:DOCKER')"
         echo "policy=$(iptables -S FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p')"
         echo "forward=$(cat /proc/sys/net/ipv4/ip_forward)"
-    } > "$engine_run/before"
+    } > "$cache/network-before"
+}
+
+restore_network() {
+    [ -f "$cache/network-before" ] || return 0
+    bridge='' chains=0 policy='' forward=''
+    # shellcheck source=/dev/null # written above
+    . "$cache/network-before"
+    [ "$bridge" = there ] || ip link delete docker0 2>/dev/null || :
+    if [ "$chains" = 0 ] && command -v iptables-save >/dev/null 2>&1; then
+        # only Docker's own chains, and the rules that name them or its bridge
+        iptables-save | grep -v -i docker | iptables-restore || :
+        [ -z "$policy" ] || iptables -P FORWARD "$policy" || :
+    fi
+    [ -z "$forward" ] || echo "$forward" > /proc/sys/net/ipv4/ip_forward || :
+    rm -f "$cache/network-before"
+}
+
+start_own_engine() {
+    mkdir -p "$engine_run"
+    [ -e "$cache/docker" ] || made path "$cache/docker"
+    made engine own
     engine_started=yes
     # a session of its own, and nobody's child: Ctrl-C in the terminal is for us, we stop the engine when we are done with it
     (setsid dockerd --data-root "$cache/docker" --exec-root "$engine_run/exec" --pidfile "$engine_run/docker.pid" \
@@ -92,16 +113,7 @@ stop_own_engine() {
         done
         ! kill -9 "$pid" 2>/dev/null || echo "the engine (process $pid) did not stop within a minute and was killed"
     fi
-    bridge='' chains=0 policy='' forward=''
-    # shellcheck source=/dev/null # written above
-    [ ! -f "$engine_run/before" ] || . "$engine_run/before"
-    [ "$bridge" = there ] || ip link delete docker0 2>/dev/null || :
-    if [ "$chains" = 0 ] && command -v iptables-save >/dev/null 2>&1; then
-        # only Docker's own chains, and the rules that name them or its bridge
-        iptables-save | grep -v -i docker | iptables-restore || :
-        [ -z "$policy" ] || iptables -P FORWARD "$policy" || :
-    fi
-    [ -z "$forward" ] || echo "$forward" > /proc/sys/net/ipv4/ip_forward || :
+    restore_network
     for place in "$engine_run" "$cache/docker"; do
         cut -d' ' -f2 /proc/mounts | grep "^$place/" | sort -r | while read -r mount; do
             umount "$mount" || umount -l "$mount" || :
