@@ -1,0 +1,95 @@
+"""A server that people depend on is back by itself, and what it acknowledged is there."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from conftest import wait_for
+from mlflow import MlflowClient
+
+
+class Writer(threading.Thread):
+    """Logs metric after metric until told to stop, and remembers which ones the server acknowledged."""
+
+    def __init__(self, url):
+        super().__init__(daemon=True)
+        self.client, self.acknowledged, self.done = MlflowClient(url), [], threading.Event()
+        experiment = self.client.get_experiment_by_name("recovery")
+        experiment_id = experiment.experiment_id if experiment else self.client.create_experiment("recovery")
+        self.run_id = self.client.create_run(experiment_id).info.run_id
+
+    def run(self):
+        step = 0
+        while not self.done.is_set():
+            try:
+                self.client.log_metric(self.run_id, "step", float(step), step=step)
+                self.acknowledged.append(step)
+            except Exception:  # noqa: BLE001 - whatever the client makes of a server that is gone
+                self.done.wait(0.2)
+            step += 1
+
+
+@pytest.fixture
+def writer(server):
+    server.wait()
+    writer = Writer(server.url)
+    writer.start()
+    wait_for(lambda: len(writer.acknowledged) > 20, "twenty writes are acknowledged")
+    yield writer
+    writer.done.set()
+    writer.join(timeout=60)
+
+
+def pid_of(host, server, which):
+    if which == "client":
+        return host.check_output(f"systemctl show -P MainPID {server.service}")
+    if which == "main process":
+        return host.check_output(f"docker inspect -f '{{{{.State.Pid}}}}' {server.service}")
+    if which == "worker":
+        return host.check_output(f"docker top {server.service} -o pid").splitlines()[-1].strip()
+    return host.check_output("systemctl show -P MainPID docker")
+
+
+@pytest.mark.parametrize("victim", ["worker", "main process", "client", "dockerd"])
+def test_killed(server, host, writer, victim):
+    before = len(writer.acknowledged)
+    host.check_output("kill -9 %s", pid_of(host, server, victim))
+    wait_for(lambda: len(writer.acknowledged) > before + 20, f"writes go on after kill -9 of the {victim}", 120)
+    writer.done.set()
+    writer.join(timeout=60)
+    kept = {metric.step for metric in server.client().get_metric_history(writer.run_id, "step")}
+    assert set(writer.acknowledged) <= kept
+    assert host.service(server.service).is_running
+
+
+def test_the_container_is_removed_by_hand(server, host, writer):
+    before = len(writer.acknowledged)
+    host.check_output(f"docker rm -f {server.service}")
+    wait_for(lambda: len(writer.acknowledged) > before + 20, "writes go on after docker rm -f", 120)
+
+
+def test_the_host_reboots(server, host, writer):
+    """systemd goes down in order and comes up again; the machine around it is the container that stands for it."""
+    import docker
+
+    machine = docker.from_env().containers.get(host.backend.get_hostname())
+    machine.restart(timeout=60)
+    wait_for(lambda: host.run("systemctl is-system-running").stdout.strip() == "running", "the host has booted", 180)
+    server.wait(120)
+    writer.done.set()
+    writer.join(timeout=60)
+    kept = {metric.step for metric in server.client().get_metric_history(writer.run_id, "step")}
+    assert writer.acknowledged and set(writer.acknowledged) <= kept
+
+
+def test_a_start_that_cannot_succeed_fails_with_the_reason(server, host):
+    """`systemctl start` must not return as if all were well. The database is locked away for the time of the test."""
+    host.check_output(f"systemctl stop {server.service} && chmod 0000 {server.root}/mlflow.db")
+    try:
+        answer = host.run(f"systemctl start {server.service}")
+        assert answer.rc != 0
+        assert "unable to open database file" in server.journal(200)
+    finally:
+        host.check_output(f"chmod 0644 {server.root}/mlflow.db; systemctl reset-failed {server.service}; systemctl start {server.service}")
+    assert server.healthy()
