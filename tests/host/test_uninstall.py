@@ -71,7 +71,7 @@ def test_a_second_uninstall_changes_nothing(name):
 
 
 def test_site_yml_brings_the_server_back_with_its_data(host, name, run_id, tmp_path):
-    host.run("for archive in /srv/server-images/*.tar; do docker load -i $archive; done")
+    host.run("for archive in /srv/test-images/*.tar; do docker load -i $archive; done")
     done = play(name, "site.yml")
     assert done.returncode == 0, done.stdout
     with open(Server(host).client().download_artifacts(run_id, "note.txt", str(tmp_path)), encoding="utf-8") as note:

@@ -14,6 +14,7 @@ The environment comes through standard input, as lines NAME=VALUE, because it ho
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -22,6 +23,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+
+import launch
 
 BUSY_SECONDS = 60
 
@@ -57,6 +60,11 @@ def empty(folder):
                 os.unlink(entry.path)
 
 
+def release(package):
+    """Version of an installed package as a tuple of its first two numbers."""
+    return tuple(int(part) for part in importlib.metadata.version(package).split(".")[:2])
+
+
 def serve(options):
     read_environment()
     empty(os.environ.get("TMPDIR"))
@@ -72,8 +80,10 @@ def serve(options):
     if "--gunicorn-opts" not in options:
         loop = "uvloop" if importlib.util.find_spec("uvloop") else "auto"
         grace = os.environ.pop("MLOPS_STOP_TIMEOUT", "10")
-        options += ["--uvicorn-opts", f"--loop {loop} --no-access-log --timeout-graceful-shutdown {grace}"]
-    os.execvp("mlflow", ["mlflow", "server", *options])
+        # uvicorn kills a worker that gives no sign for 5 s, which on a busy machine is a worker that still imports: for ever.
+        patience = "--timeout-worker-healthcheck 60" if release("uvicorn") >= (0, 37) else ""
+        options += ["--uvicorn-opts", f"--loop {loop} --no-access-log --timeout-graceful-shutdown {grace} {patience}"]
+    launch.run(options)
 
 
 def collect(options):

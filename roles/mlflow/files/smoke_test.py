@@ -55,9 +55,8 @@ def main(local_url, public_url):
             expect("param1", run.data.params.get("param1"), "value1")
             expect("metric1", run.data.metrics.get("metric1"), 1.0)
             expect("the alias", client.get_model_version_by_alias(name, "smoke").run_id, run_id)
-            with tempfile.TemporaryDirectory() as folder:
-                with open(client.download_artifacts(run_id, "note.txt", folder), encoding="utf-8") as handle:
-                    expect("note.txt", handle.read(), text)
+            with tempfile.TemporaryDirectory() as folder, open(client.download_artifacts(run_id, "note.txt", folder), encoding="utf-8") as note:
+                expect("note.txt", note.read(), text)
         finally:
             client.delete_registered_model(name)
     finally:

@@ -7,6 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Index and proxies, as shell assignments. The file does not exist where none are set.
+# shellcheck source=/dev/null
 if [ -s "$secrets/environment" ]; then . "$secrets/environment"; fi
 
 # Trust what the base image trusts, what the host trusts, and what the operator added.
