@@ -91,6 +91,9 @@ destroy_demo() {
         return 0
     fi
     remove_packages
+    for group in $(made_of group); do
+        getent group "$group" >/dev/null && groupdel "$group" && say "removed group $group"
+    done
     for place in $(made_of path); do
         if grep -q " $place/" /proc/mounts; then
             say "kept $place: something is mounted below it"
@@ -113,7 +116,7 @@ remove_packages() {
     [ -n "$packages" ] || return 0
     if answers && [ -n "$(docker ps -aq)$(docker images -q)" ] && made_of engine | grep -q systemd; then
         say "kept the engine and its packages: there are containers or images in it that are not bin/demo's"
-        sed -i -E '/^path \/(etc|run|var)\//d' "$made_list"
+        sed -i -E '/^(path \/(etc|run|var)\/|group )/d' "$made_list"
         return 0
     fi
     if made_of engine | grep -q systemd; then

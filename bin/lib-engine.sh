@@ -37,6 +37,7 @@ start_engine() {
             for place in /var/lib/docker /var/lib/containerd /etc/docker /etc/containerd /etc/cni /run/docker /run/docker.sock /run/containerd; do
                 [ -e "$place" ] || made path "$place"
             done
+            getent group docker >/dev/null || made group docker
         fi
         # Debian 13 has the client in a package of its own; both say docker.io for the engine
         install_packages docker.io || return 1

@@ -52,7 +52,7 @@ seconds() {
 # set_up NAME FUNCTION...: a step that everything after it needs; its output goes to a log, which is shown when it fails
 set_up() {
     step_name=$1
-    step_log=$logs/set-up-$(printf %s "$step_name" | tr -c 'a-z0-9\n' '-').log
+    step_log=$logs/set-up-$(printf %s "$step_name" | tr -c '[:alnum:]\n' '-').log
     shift
     step_start=$(seconds)
     said=
