@@ -1,11 +1,123 @@
+#!/usr/bin/env python
 # Copyright: (c) 2026, The mlops.mlflow authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Start the tracking server."""
+"""Become `mlflow server OPTION...` with its code loaded once: `launch.run(options)`, called by server.py.
+
+The CLI imports everything, starts a server process that imports everything, which starts workers that import everything.
+Here the CLI does its part (options, checks, database) in a short-lived fork and tells which command it would start with which
+environment. This process then runs that very command in itself, uvicorn's own supervisor or gunicorn's, and the workers are forks
+of it: a third of the memory, a quarter of the start. Whatever is not as expected ends in the plain CLI.
+"""
 
 from __future__ import annotations
 
+import gc
+import importlib
+import json
 import os
+import runpy
+import signal
+import sys
+import traceback
+
+# Most of what a server imports. None may import mlflow.server, which reads the environment that the CLI has yet to make.
+AHEAD = ("uvicorn.main", "alembic.command", "flask_cors", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc")
+SERVERS = ("uvicorn", "gunicorn")
+
+
+class Unexpected(Exception):
+    """This MLflow is not as we know it."""
+
+
+def ask(options):
+    """The command and the environment that `mlflow server OPTION...` would start a server with. Ends with it where it fails."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            server = importlib.import_module("mlflow.server")
+
+            def tell(command, *_words, extra_env=None, **_options):
+                with os.fdopen(writer, "w") as pipe:
+                    json.dump([command, {**os.environ, **(extra_env or {})}], pipe)
+                raise SystemExit(0)
+
+            if not hasattr(server, "_exec_cmd"):
+                raise Unexpected("mlflow.server has no _exec_cmd")
+            server._exec_cmd = tell
+            sys.argv = ["mlflow", "server", *options]
+            importlib.import_module("mlflow.cli").cli()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except Unexpected:
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        told = pipe.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        sys.exit(code if code > 0 else 128 - code)
+    if not told:
+        raise Unexpected("the CLI started no server")
+    return json.loads(told)
+
+
+def prepare(options):
+    """Import what the server needs and return the words of its command, without the interpreter."""
+    for name in AHEAD:
+        importlib.import_module(name)
+    if any(name == "mlflow.server" or name.startswith("mlflow.server.") for name in sys.modules):
+        raise Unexpected("mlflow.server was imported too early")
+    command, environment = ask(options)
+    if command[1] != "-m" or command[2] not in SERVERS:
+        raise Unexpected(f"the CLI would start {command[:3]}")
+    os.environ.update(environment)
+    module, _, name = command[-1].partition(":")
+    app = importlib.import_module(module)
+    if command[2] == "uvicorn":
+        if name == "app":
+            try:
+                app.app = importlib.import_module("bridge").shorten(app.app)
+            except Exception:
+                print("launch.py: every request takes the long way", file=sys.stderr)
+                traceback.print_exc()
+        # A fork of more than one thread may hold a lock for ever: then let the workers import for themselves.
+        if len(os.listdir("/proc/self/task")) == 1:
+            import multiprocessing
+
+            subprocess = importlib.import_module("uvicorn._subprocess")
+            subprocess.spawn = multiprocessing.get_context("fork")
+    return command[2:]
 
 
 def run(options):
-    os.execvp("mlflow", ["mlflow", "server", *options])
+    # The first process of a container ignores SIGTERM unless it says otherwise; asked to stop before it serves, there is nothing to finish.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    # A server multiplies no matrices, and a thread per core would be in the way of the forks.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    words = None
+    # The job runner wants the CLI as the server's parent.
+    if os.environ.get("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "true").lower() in ("false", "0"):
+        try:
+            words = prepare(options)
+        except (ImportError, AttributeError, LookupError, TypeError, ValueError, Unexpected) as reason:
+            print(f"launch.py: {reason}; going on with the plain command", file=sys.stderr)
+    if words is None:
+        os.execvp("mlflow", ["mlflow", "server", *options])
+    # What is frozen is not touched by the collectors of the workers, and so stays shared among them.
+    gc.collect()
+    gc.freeze()
+    sys.argv = words
+    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])
