@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 def differing(wanted, present):
     """Entries of wanted that a host lacks or has otherwise.
 
-    wanted: list of {"dest": path, "content": str, "mode": four octal digits as str}, owned by root.
+    wanted: list of {"dest": path, "content": str, "mode": four octal digits as str, "0644" unless given}, owned by root.
     present: dictionary by path of {"sha256", "mode", "uid", "gid"} or None, as mlops.mlflow.mlflow_host_info returns it.
     Raises AnsibleFilterError when the host was not asked about one of the files.
     """
@@ -22,7 +22,7 @@ def differing(wanted, present):
             raise AnsibleFilterError(f"the host was not asked about {entry['dest']}")
         now = present[entry["dest"]]
         digest = hashlib.sha256(entry["content"].encode()).hexdigest()
-        if not now or (now["sha256"], now["mode"], now["uid"], now["gid"]) != (digest, entry["mode"], 0, 0):
+        if not now or (now["sha256"], now["mode"], now["uid"], now["gid"]) != (digest, entry.get("mode", "0644"), 0, 0):
             found.append(entry)
     return found
 

@@ -87,9 +87,9 @@ def test_the_container_has_no_rights(server, host):
     assert config["User"] == f"{server.fact['uid']}:{server.fact['gid']}"
     assert settings["ReadonlyRootfs"] and settings["CapDrop"] == ["ALL"] and "no-new-privileges" in settings["SecurityOpt"]
     assert not settings["Privileged"] and settings["RestartPolicy"]["Name"] in ("no", "")
-    processes = host.check_output(f"docker top {server.service} -o uid,args").splitlines()[1:]
+    processes = host.check_output(f"docker top {server.service} -o pid,uid,args").splitlines()[1:]
     assert len(processes) >= 2
-    assert {line.split()[0] for line in processes} == {str(server.fact["uid"])}
+    assert {line.split()[1] for line in processes} == {str(server.fact["uid"])}
 
 
 def test_the_environment_is_seen_by_root_alone(server, host):

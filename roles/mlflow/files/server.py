@@ -83,7 +83,7 @@ def serve(options):
         # uvicorn kills a worker that gives no sign for 5 s, which on a busy machine is a worker that still imports: for ever.
         patience = "--timeout-worker-healthcheck 60" if release("uvicorn") >= (0, 37) else ""
         options += ["--uvicorn-opts", f"--loop {loop} --no-access-log --timeout-graceful-shutdown {grace} {patience}"]
-    launch.run(options)
+    launch.become(options)
 
 
 def collect(options):
