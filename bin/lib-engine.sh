@@ -84,6 +84,7 @@ start_own_engine() {
     mkdir -p "$engine_run"
     [ -e "$cache/docker" ] || made path "$cache/docker"
     made engine own
+    # shellcheck disable=SC2034 # bin/test reads it
     engine_started=yes
     # a session of its own, and nobody's child: Ctrl-C in the terminal is for us, we stop the engine when we are done with it
     (setsid dockerd --data-root "$cache/docker" --exec-root "$engine_run/exec" --pidfile "$engine_run/docker.pid" \

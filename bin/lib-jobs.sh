@@ -12,7 +12,7 @@ run_job() {
             scenario=${job#scenario:}
             core=${scenario#*:}
             scenario=${scenario%:*}
-            [ "$core" = lowest ] && tools_environment "$venv_lowest" || tools_environment "$venv_highest"
+            if [ "$core" = lowest ]; then tools_environment "$venv_lowest"; else tools_environment "$venv_highest"; fi
             remove_hosts "$scenario"
             rm -rf "$cache/molecule/$job"
             mkdir -p "$cache/molecule/$job"
@@ -57,10 +57,8 @@ failed = sum(bool(kind & {"failure", "error"}) for kind in kinds)
 passed = sum(not kind & {"failure", "error", "skipped"} for kind in kinds)
 print(passed, max(failed, int(sys.argv[2] != "0"), int(not passed)))
 PYTHON
-    elif [ "$2" = 0 ]; then
-        echo 1 0
     else
-        echo 0 1
+        echo "$(($2 == 0)) $(($2 != 0))"
     fi
 }
 
@@ -96,7 +94,7 @@ run_jobs() {
         for job in $waiting; do
             name=${job#scenario:}
             # a benchmark measures time: nothing runs beside it
-            if [ "$(echo $running | wc -w)" -ge "$most" ] || busy "${name%:*}" || { [ "$job" = benchmarks ] && [ -n "$running" ]; } ||
+            if [ "$(echo "$running" | wc -w)" -ge "$most" ] || busy "${name%:*}" || { [ "$job" = benchmarks ] && [ -n "$running" ]; } ||
                 [ "$running" = benchmarks ]; then
                 still="$still $job"
                 continue
