@@ -18,6 +18,8 @@ if [ -s "$work/ca.pem" ]; then export SSL_CERT_FILE="$work/ca.pem" PIP_CERT="$wo
 
 PYTHONDONTWRITEBYTECODE=1 python3 -m pip install --quiet --disable-pip-version-check --no-cache-dir --root-user-action=ignore \
     --no-compile --require-hashes --target "$work/uv" -r /build/uv.txt
+# uv would open 50 connections at once; a weak resolver, proxy or mirror drops such a burst.
+export UV_CONCURRENT_DOWNLOADS=8 UV_HTTP_RETRIES=10
 uv() { UV_CACHE_DIR="$work/cache" UV_LINK_MODE=hardlink PYTHONPATH="$work/uv" "$work/uv/bin/uv" "$@"; }
 python3 -m venv --without-pip /opt/mlflow
 python=/opt/mlflow/bin/python3
