@@ -70,3 +70,13 @@ make_base_image() {
     said=$archive
     export MLFLOW_TEST_IMAGES="$cache/base" MLFLOW_TEST_BASE_IMAGE_ARCHIVE="$archive"
 }
+
+# make_server_image: the default server image as an archive, for scenarios that are not about its build
+make_server_image() {
+    (tools_environment "$1" && "$root/tests/images/server-image" "$cache/server") > "$cache/server-image" || return 1
+    said=$(tail -n 1 "$cache/server-image")
+    rm "$cache/server-image"
+    # .../mlflow-3.17.2-0123456789ab.tar holds mlflow:3.17.2-0123456789ab
+    server=$(basename "$said" .tar)
+    export MLFLOW_TEST_IMAGES_SERVER="$cache/server" MLFLOW_TEST_SERVER_ARCHIVE="$said" MLFLOW_TEST_SERVER_IMAGE="mlflow:${server#mlflow-}"
+}

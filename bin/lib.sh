@@ -33,7 +33,7 @@ set_up_environment() {
     # a weak resolver or proxy drops the burst of 50 connections that uv opens by default
     export UV_CONCURRENT_DOWNLOADS=8 UV_HTTP_RETRIES=10
     export UV_SYSTEM_CERTS=1 UV_CACHE_DIR="$cache/uv" UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1
-    export DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND=noninteractive MLFLOW_TEST_CACHE="$cache"
 }
 
 # made KIND NAME: bin/demo removes again what it made, and nothing that was there before
