@@ -29,7 +29,11 @@ def test_files_are_short(tree):
         if name in kept or pathlib.PurePath(name).suffix in (".png", ".svg", ".gz"):
             continue
         limit = MAIN_LINES if re.fullmatch(r"roles/\w+/tasks/main\.yml", name) else LINES
-        count = len(tree.text(name).splitlines())
+        text = tree.text(name)
+        if name.startswith("plugins/modules/"):
+            # A module carries its manual page, which is no code.
+            text = re.sub(r'^(DOCUMENTATION|EXAMPLES|RETURN) = r""".*?"""$', "", text, flags=re.S | re.M)
+        count = len(text.splitlines())
         if count > limit:
             faults.append(f"{name}: {count} lines, at most {limit}")
     assert not faults
