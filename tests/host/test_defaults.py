@@ -45,7 +45,7 @@ def test_a_request_of_a_kept_connection_does_not_stall(server):
     """The stock server with its four workers takes 44 ms for each; the median tells it from a busy machine."""
     took = []
     with requests.Session() as session:
-        for _ in range(30):
+        for _attempt in range(30):
             began = time.perf_counter()
             assert session.get(server.url + "/version", timeout=10).status_code == 200
             took.append(time.perf_counter() - began)

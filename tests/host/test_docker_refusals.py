@@ -10,7 +10,8 @@ from docker_role import Engine, Role
 
 # Variable, bad value, what the message says
 MISTAKES = [
-    ("docker_registry_mirrors", ["mirror.example.com", "https://me:hidden-word@mirror.example.com"], "docker_registry_mirrors has mirror.example.com, https://***@mirror"),
+    ("docker_registry_mirrors", ["mirror.example.com", "https://me:hidden-word@mirror.example.com"],
+     "docker_registry_mirrors has mirror.example.com, https://***@mirror"),
     ("docker_insecure_registries", ["http://r.example.com"], "docker_insecure_registries has http://r.example.com: write each as host, host:port"),
     ("docker_data_root", "srv/docker", "write an absolute path such as /srv/docker"),
     ("docker_log_max_size", "10 MB", "write a whole number and k, m or g"),

@@ -25,7 +25,7 @@ class Writer(threading.Thread):
             try:
                 self.client.log_metric(self.run_id, "step", float(step), step=step)
                 self.acknowledged.append(step)
-            except Exception:  # noqa: BLE001 - whatever the client makes of a server that is gone
+            except Exception:  # whatever the client makes of a server that is gone
                 self.done.wait(0.2)
             step += 1
 

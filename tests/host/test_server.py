@@ -125,7 +125,7 @@ def test_sqlite_is_in_wal_mode_and_analyzed_by_the_timer(server, host):
     answer = host.check_output("python3 -c %s %s %s", read, database, "SELECT count(*) FROM sqlite_stat1 WHERE tbl='experiments'")
     journal, statistics = answer.split()
     assert journal == "wal" and int(statistics) > 0
-    assert not host.file(f"{server.root}/mlflow.db").user == "root"
+    assert host.file(f"{server.root}/mlflow.db").user != "root"
 
 
 def test_it_stops_in_seconds_with_a_slow_client_attached(server, host):

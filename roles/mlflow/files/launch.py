@@ -80,7 +80,7 @@ def prepare(options):
     if command[1] != "-m" or command[2] not in SERVERS:
         raise Unexpected(f"the CLI would start {command[:3]}")
     os.environ.update(environment)
-    module, _, name = command[-1].partition(":")
+    module, _colon, name = command[-1].partition(":")
     app = importlib.import_module(module)
     if command[2] == "uvicorn":
         if name == "app":
