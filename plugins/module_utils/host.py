@@ -63,16 +63,19 @@ def parse_json(text):
 
 
 def path(name):
-    """Ownership, mount and room of a path; of its nearest existing parent where it does not exist."""
+    """Ownership, mount and room of a path; of its nearest existing parent where it does not exist. A dead link exists and is no folder."""
     existing = name
-    while not os.path.exists(existing):
+    while not os.path.lexists(existing):
         existing = os.path.dirname(existing) or "/"
-    about, room = os.stat(existing), os.statvfs(existing)
     mount = os.path.realpath(existing)
+    while not os.path.exists(mount):
+        mount = os.path.dirname(mount)
+    about, room = os.stat(existing) if os.path.exists(existing) else os.lstat(existing), os.statvfs(mount)
     while not os.path.ismount(mount):
         mount = os.path.dirname(mount)
     return {
         "exists": existing == name,
+        "existing": existing,
         "is_dir": stat.S_ISDIR(about.st_mode),
         "mode": f"{stat.S_IMODE(about.st_mode):04o}",
         "uid": about.st_uid,

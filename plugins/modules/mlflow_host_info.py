@@ -43,11 +43,15 @@ options:
     default: []
   urls:
     description:
-      - HTTP or HTTPS addresses that have to answer, whatever the status. Environment proxies of the task are honoured.
+      - HTTP or HTTPS addresses that have to answer. A refusal (401, 403, 407) is no answer.
       - Credentials in an address are used and never returned.
     type: list
     elements: str
     default: []
+  proxies:
+    description: Variables http_proxy, https_proxy and no_proxy that O(urls) are asked with. They may hold credentials.
+    type: dict
+    default: {}
   url_timeout:
     description: Seconds to wait for each of O(urls).
     type: int
@@ -117,7 +121,9 @@ listeners:
   type: list
   elements: dict
 paths:
-  description: O(paths) by path, as dictionaries with C(exists), C(is_dir), C(mode), C(uid), C(gid), C(mount), C(read_only), C(free_bytes), C(free_inodes).
+  description:
+    - O(paths) by path, as dictionaries with C(exists), C(existing), C(is_dir), C(mode), C(uid), C(gid), C(mount), C(read_only),
+      C(free_bytes), C(free_inodes).
   returned: always
   type: dict
 files:
@@ -135,6 +141,8 @@ urls:
   elements: dict
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.mlflow.plugins.module_utils import engine, host, network
 
@@ -149,12 +157,14 @@ def main():
             "files": {"type": "list", "elements": "str", "default": []},
             "images": {"type": "list", "elements": "str", "default": []},
             "urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "proxies": {"type": "dict", "default": {}, "no_log": True},
             "url_timeout": {"type": "int", "default": 10},
             "ca_file": {"type": "str"},
         },
         supports_check_mode=True,
     )
     ask = module.params
+    os.environ.update(ask["proxies"])
     daemon = engine.engine(module)
     units = [f"{ask['service']}.service"] if ask["service"] else []
     states = host.units(module, units + ask["units"])

@@ -13,7 +13,18 @@ def test_a_path_and_one_that_is_not_there(tmp_path):
     assert (found["exists"], found["is_dir"], found["mode"], found["uid"]) == (True, True, "0750", os.getuid())
     assert found["free_bytes"] > 0
     missing = host.path(str(tmp_path / "a/b"))
-    assert (missing["exists"], missing["mode"]) == (False, "0750")
+    assert (missing["exists"], missing["mode"], missing["existing"]) == (False, "0750", str(tmp_path))
+
+
+def test_a_path_that_no_folder_can_take(tmp_path):
+    """A dead link and a file on the way: neither can become a folder, and both are named."""
+    link, name = tmp_path / "link", tmp_path / "file"
+    link.symlink_to(tmp_path / "gone")
+    name.write_text("x")
+    for path, existing in ((link, link), (link / "a", link), (name / "a" / "b", name)):
+        found = host.path(str(path))
+        assert (found["existing"], found["is_dir"]) == (str(existing), False)
+        assert found["free_bytes"] > 0
 
 
 def test_a_file_and_one_that_is_not_there(tmp_path):
