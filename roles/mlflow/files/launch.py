@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 # Copyright: (c) 2026, The mlops.mlflow authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Become `mlflow server OPTION...` with its code loaded once: `launch.run(options)`, called by server.py.
+"""Become `mlflow server OPTION...` with its code loaded once: `launch.become(options)`, called by server.py.
 
 The CLI imports everything, starts a server process that imports everything, which starts workers that import everything.
 Here the CLI does its part (options, checks, database) in a short-lived fork and tells which command it would start with which
@@ -98,7 +98,7 @@ def prepare(options):
     return command[2:]
 
 
-def run(options):
+def become(options):
     # The first process of a container ignores SIGTERM unless it says otherwise; asked to stop before it serves, there is nothing to finish.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     # A server multiplies no matrices, and a thread per core would be in the way of the forks.
@@ -120,4 +120,4 @@ def run(options):
 
 
 if __name__ == "__main__":
-    run(sys.argv[1:])
+    become(sys.argv[1:])
