@@ -3,7 +3,8 @@
 
 import time
 
-from hosts import Host, log_a_run
+from api import log_a_run
+from hosts import Host
 from report import record
 
 naive = Host("cold", fresh=True)

@@ -1,14 +1,13 @@
 #!/usr/bin/env python
 """The hosts that are measured, and what is done to them. Shared by the benchmarks; `hosts.py remove` removes the hosts."""
 
-import json
 import os
 import pathlib
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
+
+from api import healthy
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = pathlib.Path(os.environ.get("BENCHMARK_LOGS", "/tmp"))
@@ -103,38 +102,6 @@ class Host:
     def start_naive(self, port):
         self.sh("docker rm --force naive >/dev/null 2>&1 || :")
         self.sh(f"docker run --detach --name naive --publish {port}:5000 --volume naive:/data naive {NAIVE_SERVER}")
-
-
-def call(url, path, data=None, timeout=30):
-    """One call of the REST API."""
-    request = urllib.request.Request(
-        f"{url}/api/2.0/mlflow/{path}", data=json.dumps(data).encode() if data is not None else None, headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=timeout) as answer:
-        return json.load(answer)
-
-
-def healthy(url, seconds=600):
-    """Wait for /health; return the seconds that it took."""
-    start = time.monotonic()
-    while time.monotonic() - start < seconds:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=5):
-                return time.monotonic() - start
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    return sys.exit(f"{url} is not healthy after {seconds} s")
-
-
-def new_run(url):
-    return call(url, "runs/create", {"experiment_id": "0", "start_time": 1})["run"]["info"]["run_id"]
-
-
-def log_a_run(url):
-    healthy(url)
-    run_id = new_run(url)
-    call(url, "runs/log-metric", {"run_id": run_id, "key": "metric1", "value": 1.0, "timestamp": 1, "step": 0})
-    return run_id
 
 
 def both():

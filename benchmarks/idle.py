@@ -4,7 +4,8 @@
 import statistics
 import time
 
-from hosts import SMOKE, both, healthy
+from api import healthy
+from hosts import SMOKE, both
 from report import record
 
 # The proportional set size counts what processes share once: the sum is what the server takes from the host.

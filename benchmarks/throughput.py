@@ -8,7 +8,8 @@ import statistics
 import subprocess
 import sys
 
-from hosts import SMOKE, both, call, healthy, new_run
+from api import call, healthy, new_run
+from hosts import SMOKE, both
 from report import record
 
 ROUNDS, SECONDS = (1, 1) if SMOKE else (5, 3)
