@@ -86,9 +86,12 @@ start_own_engine() {
     made engine own
     # shellcheck disable=SC2034 # bin/test reads it
     engine_started=yes
+    # containers must not send more than the way out takes (a VPN, an overlay): nested ones never hear that it was too much
+    device=$(ip route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | sed -n 1p)
+    mtu=$(cat "/sys/class/net/$device/mtu" 2>/dev/null || echo 1500)
     # a session of its own, and nobody's child: Ctrl-C in the terminal is for us, we stop the engine when we are done with it
     (setsid dockerd --data-root "$cache/docker" --exec-root "$engine_run/exec" --pidfile "$engine_run/docker.pid" \
-        --host "$engine_socket" > "$cache/dockerd.log" 2>&1 < /dev/null 9>&- &)
+        --mtu "$mtu" --host "$engine_socket" > "$cache/dockerd.log" 2>&1 < /dev/null 9>&- &)
     export DOCKER_HOST="$engine_socket"
     tries=0
     until answers; do
