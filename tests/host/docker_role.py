@@ -54,6 +54,8 @@ class Engine:
     """What the tests want to know of a host's engine, and the container of somebody that has to live through everything."""
 
     def __init__(self, host):
+        # Without an inventory testinfra takes the machine it runs on, whose engine is nobody's to change.
+        assert host.backend.get_connection_type() != "local", "these tests are for a managed host"
         self.host = host
 
     @property

@@ -55,13 +55,13 @@ def test_mlflow_serves_beside_it(server):
 def test_the_run_says_what_is_left_aside(role):
     ran = role(docker_registry_mirrors=["https://mirror.example.com"], docker_live_restore=False)
     assert ran.outcome == "unchanged", ran
-    assert "left aside: docker_live_restore, docker_registry_mirrors" in ran.words
+    assert "these settings are left aside: docker_live_restore, docker_registry_mirrors" in ran.words
 
 
 def test_the_run_is_silent_when_nothing_was_asked_for(role):
     ran = role(docker_registry_mirrors=[], docker_live_restore=True)
     assert ran.outcome == "unchanged", ran
-    assert "left aside" not in ran.words
+    assert "these settings are left aside" not in ran.words
 
 
 def test_an_engine_without_client_is_refused_kindly(host, role):
