@@ -21,7 +21,10 @@ for pid in all_of_it:
     all_of_it += parents.get(pid, [])
 kilobytes = 0
 for pid in all_of_it:
-    kilobytes += int(re.search(r"^Pss:\\s+(\\d+)", open(f"/proc/{pid}/smaps_rollup").read(), re.M)[1])
+    try:
+        kilobytes += int(re.search(r"^Pss:\\s+(\\d+)", open(f"/proc/{pid}/smaps_rollup").read(), re.M)[1])
+    except OSError:
+        pass  # ended meanwhile
 print(kilobytes / 1000, len(all_of_it))
 """
 
