@@ -21,7 +21,8 @@ def actions(log):
     """Return what each action of the sequence came to, in order, and what it printed: [(action, outcome, output)]."""
     found, output = [], []
     for line in log.splitlines():
-        match = re.match(r"[A-Z]+\s+\S+ ➜ (\w+): (.*)", line)
+        # with colours "default ➜ verify: Executing", without "[default > verify] Executing"
+        match = re.match(r"[A-Z]+\s+\[?\S+ (?:➜|>) (\w+)[\]:] (Executing$|Executed: .*)", line)
         if not match:
             output.append(line)
         elif match[2] == "Executing":
