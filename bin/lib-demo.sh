@@ -65,7 +65,9 @@ log_a_run() {
     # the client is a program on this machine: it goes the way that any other goes, through the published port
     (
         tools_environment "$venv"
-        cd "$cache/demo" && no_proxy=localhost NO_PROXY=localhost python "$root/bin/demo-run" "$url"
+        # the client would leave a file in the user's settings, and report its use
+        export MLFLOW_DISABLE_TELEMETRY=true XDG_CONFIG_HOME="$cache/demo/config" no_proxy=localhost NO_PROXY=localhost
+        cd "$cache/demo" && python "$root/bin/demo-run" "$url"
     )
 }
 
