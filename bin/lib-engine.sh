@@ -105,6 +105,11 @@ start_own_engine() {
     done
 }
 
+# runs PID: a process that ended counts as ended, also where PID 1 of a container does not collect it
+runs() {
+    grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null
+}
+
 # stop_own_engine: the engine that we started, and all that it leaves in the network and among the mounts
 stop_own_engine() {
     engine_names
@@ -112,11 +117,11 @@ stop_own_engine() {
     pid=$(cat "$engine_run/docker.pid" 2>/dev/null || :)
     if [ -n "$pid" ] && kill "$pid" 2>/dev/null; then
         tries=0
-        while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 120 ]; do
+        while runs "$pid" && [ "$tries" -lt 120 ]; do
             tries=$((tries + 1))
             sleep 0.5
         done
-        ! kill -9 "$pid" 2>/dev/null || echo "the engine (process $pid) did not stop within a minute and was killed"
+        ! runs "$pid" || ! kill -9 "$pid" || echo "the engine (process $pid) did not stop within a minute and was killed"
     fi
     restore_network
     for place in "$engine_run" "$cache/docker"; do
