@@ -107,7 +107,7 @@ start_own_engine() {
 
 # runs PID: a process that ended counts as ended, also where PID 1 of a container does not collect it
 runs() {
-    grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null
+    grep -q '^State:[[:space:]][^ZX]' "/proc/$1/status" 2>/dev/null
 }
 
 # stop_own_engine: the engine that we started, and all that it leaves in the network and among the mounts
