@@ -16,10 +16,11 @@ from ansible.errors import AnsibleFilterError
 CONTAINER_INTERFACES = re.compile(r"^(docker|br-|veth|cni|cali|flannel|virbr|podman|lxc|tun)")
 
 
-def server_names(facts, names=()):
+def server_names(facts, names=(), addresses=()):
     """Names and addresses of a host, as they appear in a Host header (RFC 9110, 7.2).
 
     facts: dictionary of Ansible facts (subset network). names: more names, empty ones are passed over.
+    addresses: list of {"interface": str, "address": str}, for hosts whose facts have none because they lack ip(8).
     Returns a list of strings without doubles, lower case, IPv6 addresses in brackets, link-local ones left out.
     Raises AnsibleFilterError when facts is not a dictionary.
     """
@@ -33,6 +34,7 @@ def server_names(facts, names=()):
         ipv4 = [about.get("ipv4", {}), *about.get("ipv4_secondaries", [])]
         found += [entry.get("address") for entry in ipv4]
         found += [entry["address"] for entry in about.get("ipv6", []) if entry.get("scope") != "link"]
+    found += [entry["address"] for entry in addresses if not CONTAINER_INTERFACES.match(entry["interface"])]
     found += ["localhost", "127.0.0.1", "::1"]
     clean = [str(name).strip().lower() for name in found if name]
     return list(dict.fromkeys(f"[{name}]" if ":" in name and not name.startswith("[") else name for name in clean))

@@ -116,3 +116,12 @@ def units(module, names):
         states[name] = {short: pairs.get(key, "") for key, short in keys.items()}
         states[name]["need_reload"] = states[name]["need_reload"] == "yes"
     return states
+
+
+def calendar(module, event):
+    """Whether systemd understands a calendar event, as ``ok`` and, where it does not, ``reason``. See systemd-analyze(1), section `calendar`."""
+    analyze = module.get_bin_path("systemd-analyze")
+    if not analyze:
+        return {"ok": True, "reason": ""}
+    code, _out, err = module.run_command([analyze, "calendar", "--", event])
+    return {"ok": code == 0, "reason": "" if code == 0 else err.strip().splitlines()[0]}

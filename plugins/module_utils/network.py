@@ -2,19 +2,56 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Reading the network of a host: who listens on a port, whether an address answers.
 
-Every function reads and none writes. Sources: proc(5), docker-ps(1).
+Every function reads and none writes. Sources: proc(5), docker-ps(1), rtnetlink(7).
 """
 
 from __future__ import annotations
 
 import os
 import re
+import socket
+import struct
 import urllib.error
 import urllib.parse
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.mlops.mlflow.plugins.module_utils.engine import docker
 from ansible_collections.mlops.mlflow.plugins.module_utils.host import ca_file_problem, read
+
+# From <linux/rtnetlink.h> and <linux/netlink.h>
+GET_ADDRESSES, ADDRESS, DONE, DUMP, SCOPE_LINK = 22, 20, 3, 0x301, 253
+
+
+def addresses():
+    """Addresses that others may reach the host at, as dictionaries with interface and address; a small host has no ip(8) to ask for them."""
+    found = []
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as link:
+        link.settimeout(5)
+        link.send(struct.pack("=IHHIIBBBBI", 24, GET_ADDRESSES, DUMP, 1, 0, 0, 0, 0, 0, 0))
+        while True:
+            data = link.recv(65536)
+            while data:
+                size, kind = struct.unpack_from("=IH", data)
+                if kind == DONE:
+                    return found
+                if kind == ADDRESS:
+                    found += _entry(data[16:size])
+                data = data[(size + 3) & ~3:]
+
+
+def _entry(message):
+    """One RTM_NEWADDR as a list of one dictionary, or of none where the address is for the host or its link alone."""
+    family, _prefix, _flags, scope, index = struct.unpack_from("=BBBBI", message)
+    attributes, rest = {}, message[8:]
+    while len(rest) >= 4:
+        size, kind = struct.unpack_from("=HH", rest)
+        attributes[kind] = rest[4:size]
+        rest = rest[(size + 3) & ~3:]
+    # IFA_LOCAL is the host's own end, which IPv6 gives only where there is another end.
+    packed = attributes.get(2) or attributes.get(1)
+    if scope >= SCOPE_LINK or not packed:
+        return []
+    return [{"interface": socket.if_indextoname(index), "address": socket.inet_ntop(family, packed)}]
 
 
 def _address(packed):

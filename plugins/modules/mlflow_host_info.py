@@ -56,6 +56,11 @@ options:
     description: Seconds to wait for each of O(urls).
     type: int
     default: 10
+  calendars:
+    description: Calendar events as in systemd.time(7), which the host's systemd has to understand. Nothing is asked where it is not systemd that runs the host.
+    type: list
+    elements: str
+    default: []
   ca_file:
     description: PEM file that is trusted for O(urls) in addition to the host's own trust store. It is also checked to be readable and to hold certificates.
     type: str
@@ -115,6 +120,11 @@ units:
   description: State of O(units), by name, as dictionaries with C(active), C(enabled), C(load) and C(need_reload).
   returned: always
   type: dict
+addresses:
+  description: Addresses that others may reach the host at, as dictionaries with C(interface) and C(address); link-local ones and loopback left out.
+  returned: always
+  type: list
+  elements: dict
 listeners:
   description: Listeners on O(ports), as dictionaries with C(port), C(address), C(process), C(container).
   returned: always
@@ -134,6 +144,11 @@ images:
   description: Image id of each of O(images), or null.
   returned: always
   type: dict
+calendars:
+  description: One dictionary for each of O(calendars), in order, with C(ok) and C(reason).
+  returned: always
+  type: list
+  elements: dict
 urls:
   description: One dictionary for each of O(urls), in order, with C(ok) and C(reason).
   returned: always
@@ -159,6 +174,7 @@ def main():
             "urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "proxies": {"type": "dict", "default": {}, "no_log": True},
             "url_timeout": {"type": "int", "default": 10},
+            "calendars": {"type": "list", "elements": "str", "default": []},
             "ca_file": {"type": "str"},
         },
         supports_check_mode=True,
@@ -181,10 +197,12 @@ def main():
         engine=daemon,
         service=service,
         units={name: states[name] for name in ask["units"]},
+        addresses=network.addresses(),
         listeners=network.listeners(module, daemon, ask["ports"]),
         paths={path: host.path(path) for path in ask["paths"]},
         files={path: host.file(path) for path in ask["files"]},
         images=engine.images(module, daemon, ask["images"]),
+        calendars=[host.calendar(module, event) for event in ask["calendars"]],
         urls=[network.url(url, ask["url_timeout"], ask["ca_file"]) for url in ask["urls"]],
     )
 

@@ -8,6 +8,8 @@ import time
 
 import pytest
 import requests
+from docker_role import Engine, Role
+from provisioning import Site
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -78,6 +80,24 @@ class Server:
 def server(host):
     """The server named mlflow. The fixture fails where nothing is deployed, so that no test passes for want of a server."""
     return Server(host)
+
+
+@pytest.fixture(scope="module")
+def site(request, tmp_path_factory):
+    """site.yml with the scenario's inventory, run as an operator does."""
+    return Site(request.config.getoption("--ansible-inventory"), tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture
+def engine(host):
+    """The host's engine."""
+    return Engine(host)
+
+
+@pytest.fixture
+def role(host, tmp_path):
+    """role(docker_live_restore=False) runs role docker on the host once more."""
+    return Role(host, tmp_path)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -14,6 +14,7 @@ import requests
 import testinfra
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = {"mlflow_image_source": "build", "mlflow_image": "", "mlflow_image_archive": ""}  # in place of the image that the scenario loads
 
 # Everything that a run may write outside the tree, and what the Engine and the kernel know. Times too: a file that was written anew with
 # the same bytes has changed.

@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_request_of_a_kept_connection_does_not_stall(server):
             assert session.get(server.url + "/version", timeout=10).status_code == 200
             took.append(time.perf_counter() - began)
     assert statistics.median(took) < 0.035
+
+
+def test_many_may_search_at_once(server):
+    """The stock server answers some of these with 500: each search imports a module that it lacks a package for."""
+
+    def search(_client):
+        with requests.Session() as session:
+            url = server.url + "/api/2.0/mlflow/runs/search"
+            return [session.post(url, json={"experiment_ids": ["0"], "max_results": 1}, timeout=60).status_code for _attempt in range(60)]
+
+    with ThreadPoolExecutor(16) as clients:
+        assert {status for statuses in clients.map(search, range(16)) for status in statuses} == {200}
 
 
 def test_a_second_run_changes_nothing_and_says_that_anybody_can_use_the_server(host):

@@ -5,27 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from docker_role import Engine, Role
 
 MIRROR = "https://mirror.example.com"
 DEFAULT = {"live-restore": True, "log-driver": "json-file", "log-opts": {"max-file": "3", "max-size": "10m"}}
 
 
-@pytest.fixture(name="engine")
-def _engine(host):
-    engine = Engine(host)
-    engine.run_survivor()
-    return engine
-
-
-@pytest.fixture(name="role")
-def _role(host, tmp_path):
-    return Role(host, tmp_path)
-
-
 @pytest.fixture(autouse=True)
 def _survive(engine):
     """Whatever a test does, the container lives through it, and the engine runs afterwards."""
+    engine.run_survivor()
     engine.expected = engine.survivor
     yield
     assert engine.survivor == engine.expected

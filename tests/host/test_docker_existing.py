@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-from docker_role import Role
-
 STATE = r"""
 sha256sum /etc/docker/daemon.json
 stat -c '%n %Y %a %u:%g' /etc/docker/daemon.json /etc/docker
@@ -16,20 +13,15 @@ getent group docker
 """
 
 
-@pytest.fixture(name="role")
-def _role(host, tmp_path):
-    return Role(host, tmp_path)
-
-
 def test_nothing_of_the_engine_was_touched(host):
     """daemon.json, drop-ins, start of the daemon and of the foreign container, packages, the group: one comparison, line by line."""
-    before = host.file("/root/before").content_string.splitlines()
+    before = host.file("/srv/before").content_string.splitlines()
     assert len(before) > 50
     assert host.check_output(STATE).splitlines() == [line.rstrip() for line in before]
 
 
 def test_no_package_was_installed_and_removed_again(host):
-    assert host.check_output("stat -c %s /var/log/dpkg.log") == host.file("/root/before.dpkg").content_string.strip()
+    assert host.check_output("stat -c %s /var/log/dpkg.log") == host.file("/srv/before.dpkg").content_string.strip()
 
 
 def test_the_foreign_container_runs(host):

@@ -6,7 +6,6 @@ import os
 import subprocess
 
 import pytest
-from docker_role import Engine, Role
 
 # Variable, bad value, what the message says
 MISTAKES = [
@@ -28,20 +27,9 @@ MISTAKES = [
 SHAPES = {"docker_registry_mirrors": "https://a", "docker_users": "me", "docker_insecure_registries": "a", "docker_packages": "b"}
 
 
-@pytest.fixture(name="engine")
-def _engine(host):
-    engine = Engine(host)
-    engine.run_survivor()
-    return engine
-
-
-@pytest.fixture(name="role")
-def _role(host, tmp_path):
-    return Role(host, tmp_path)
-
-
 @pytest.fixture(autouse=True)
 def _nothing_changes(host, engine):
+    engine.run_survivor()
     look = "stat -c '%n %Y' /etc/docker /etc/docker/daemon.json /etc/ansible/facts.d/mlflow_docker.fact /var/lib/dpkg/status; getent group docker"
     before = (host.check_output(look), engine.started, engine.survivor)
     yield

@@ -6,16 +6,15 @@ Every case is an alias of a host in one inventory, so that one run of site.yml m
 from __future__ import annotations
 
 import pytest
-from provisioning import Site, difference, host_of, snapshot
+from provisioning import BUILD, difference, host_of, snapshot
 
 SERVERS = ["mlflow-faults-debian12", "mlflow-faults-debian13"]
 BARE, SYSV = "mlflow-faults-bare", "mlflow-faults-sysv"
-BUILD = {"mlflow_image_source": "build", "mlflow_image": "", "mlflow_image_archive": ""}
 
 # What is wrong with the hosts while the run goes on: ports that are taken, an index that refuses, folders that are of no use.
 BREAK = r"""
 set -e
-cat > /root/faults-index.py <<'PYTHON'
+cat > /srv/faults-index.py <<'PYTHON'
 from http.server import BaseHTTPRequestHandler, HTTPServer
 class Refusing(BaseHTTPRequestHandler):
     def do_HEAD(self):
@@ -23,7 +22,7 @@ class Refusing(BaseHTTPRequestHandler):
     do_GET = do_HEAD
 HTTPServer(("127.0.0.1", 5057), Refusing).serve_forever()
 PYTHON
-systemd-run --quiet --unit faults-index python3 /root/faults-index.py
+systemd-run --quiet --unit faults-index python3 /srv/faults-index.py
 systemd-run --quiet --unit faults-port python3 -m http.server 5055
 docker run --detach --rm --name faults-other --publish 5056:5000 --entrypoint sleep "$(docker container inspect --format '{{.Config.Image}}' mlflow)" 3600
 mkdir /srv/read-only /srv/full /srv/inodes /srv/folder
@@ -37,7 +36,7 @@ until python3 -c 'import socket; [socket.create_connection(("127.0.0.1", port)).
 """
 MEND = r"""
 umount /srv/read-only /srv/full /srv/inodes
-rm -rf /srv/read-only /srv/full /srv/inodes /srv/folder /srv/file /srv/link /srv/half /root/faults-index.py
+rm -rf /srv/read-only /srv/full /srv/inodes /srv/folder /srv/file /srv/link /srv/half /srv/faults-index.py
 docker rm --force faults-other
 systemctl stop faults-index faults-port
 systemctl reset-failed 'faults-*'
@@ -58,15 +57,14 @@ MEND_BARE = 'umount /var/lib/docker /etc/debian_version "$(readlink -f /etc/os-r
 ON_SERVERS = {
     "port-of-a-process": ({"mlflow_port": 5055}, ["mlflow_port is 5055", "taken by python3", "choose another port"]),
     "port-of-a-container": ({"mlflow_port": 5056}, ["mlflow_port is 5056", "taken by container faults-other", "choose another port"]),
-    "extra-port": (
-        {"mlflow_extra_published_addresses": ["127.0.0.1:5055"]},
-        ["mlflow_extra_published_addresses", "port 5055", "taken by python3", "choose another port"],
-    ),
+    "extra-port": ({"mlflow_extra_published_addresses": ["127.0.0.1:5055"]},
+                   ["mlflow_extra_published_addresses", "port 5055", "taken by python3", "choose another port"]),
     "address-of-another-host": ({"mlflow_bind_address": "192.0.2.7"}, ["mlflow_bind_address is '192.0.2.7'", "no address of", "Give one of these, or '*'"]),
-    "index-refused": (
-        BUILD | {"mlflow_package_index_url": "http://127.0.0.1:9/simple"},
-        ["mlflow_package_index_url is 'http://127.0.0.1:9/simple'", "refused", "Correct the URL"],
-    ),
+    "extra-address": ({"mlflow_bind_address": "127.0.0.1", "mlflow_extra_published_addresses": ["192.0.2.7:5099"]},
+                      ["mlflow_extra_published_addresses has '192.0.2.7'", "no address of", "Give one of these, or '*'"]),
+    "calendar": ({"mlflow_maintenance_calendar": "hourlyy"}, ["mlflow_maintenance_calendar is 'hourlyy'", "cannot read", "such as 'daily'"]),
+    "index-refused": (BUILD | {"mlflow_package_index_url": "http://127.0.0.1:9/simple"},
+                      ["mlflow_package_index_url is 'http://127.0.0.1:9/simple'", "refused", "Correct the URL"]),
     "index-without-address": (
         BUILD | {"mlflow_package_index_url": "https://index.invalid/simple"},
         ["mlflow_package_index_url is 'https://index.invalid/simple'", "known", "Correct the URL"],
@@ -98,11 +96,6 @@ ON_OTHERS = {
 }
 CASES = {f"{case}@{name}": (name, *about) for name in SERVERS for case, about in ON_SERVERS.items()}
 CASES |= {f"{case}@{about[0]}": about for case, about in ON_OTHERS.items()}
-
-
-@pytest.fixture(scope="module")
-def site(request, tmp_path_factory):
-    return Site(request.config.getoption("--ansible-inventory"), tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")

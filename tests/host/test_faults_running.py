@@ -6,10 +6,9 @@ import json
 
 import pytest
 from conftest import answers
-from provisioning import Client, Site, address_of, difference, host_of, snapshot
+from provisioning import BUILD, Client, address_of, difference, host_of, snapshot
 
 SERVERS = ["mlflow-faults-debian12", "mlflow-faults-debian13"]
-BUILD = {"mlflow_image_source": "build", "mlflow_image": "", "mlflow_image_archive": ""}
 # An index that answers and has nothing: the build gets as far as its first package.
 EMPTY_INDEX = "mkdir -p /srv/index && systemd-run --quiet --unit faults-empty python3 -m http.server --directory /srv/index 5058"
 BUILDS = {
@@ -23,11 +22,6 @@ BUILDS = {
     ),
 }
 NO_DATABASE = {"mlflow_backend_store_uri": "postgresql+psycopg://me:hush@127.0.0.1:1/mlflow", "mlflow_start_timeout": 60}
-
-
-@pytest.fixture(scope="module")
-def site(request, tmp_path_factory):
-    return Site(request.config.getoption("--ansible-inventory"), tmp_path_factory.mktemp("site"))
 
 
 def container(name):
@@ -89,7 +83,8 @@ def without_database(site):
 def test_a_database_that_is_not_there_is_told_with_the_reason(without_database, name):
     broken, down, _foretold, _repaired, _quiet = without_database
     told = broken.message(name)
-    for part in ("does not serve as asked", "service | Run the server", "Try: systemctl status mlflow", "No module named 'psycopg'"):
+    for part in ("does not serve as asked", "service | Run the server", "Try: systemctl status mlflow", "No module named 'psycopg'",
+                 "mlflow_backend_store_uri is 'postgresql+psycopg://***@127.0.0.1:1/mlflow', which the server cannot use", "mlflow_image_extras"):
         assert part in told
     assert "hush" not in broken.output
     assert down[name]

@@ -11,7 +11,7 @@ import json
 import pytest
 import requests
 from conftest import MISSION_EXAMPLE, answers, wait_for
-from provisioning import Site, address_of, host_of, phase_of
+from provisioning import address_of, host_of, phase_of
 
 SERVER, BARE = "mlflow-faults-debian12", "mlflow-faults-bare"
 # More than there are changes; a run that never ends by itself is a failure.
@@ -22,11 +22,6 @@ MIDST = {
     "Load the server image": "pgrep -f 'docker load'",
     "Run the server": "systemctl show mlflow -p ActiveState | grep activating",
 }
-
-
-@pytest.fixture(scope="module")
-def site(request, tmp_path_factory):
-    return Site(request.config.getoption("--ansible-inventory"), tmp_path_factory.mktemp("site"))
 
 
 class Killer:

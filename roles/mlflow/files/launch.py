@@ -82,6 +82,8 @@ def prepare(options):
     os.environ.update(environment)
     module, _colon, name = command[-1].partition(":")
     app = importlib.import_module(module)
+    # Without users, each search imports this module up to its first missing package, and answers 500 where two do so at once.
+    sys.modules.setdefault("mlflow.server.auth", None)
     if command[2] == "uvicorn":
         if name == "app":
             try:

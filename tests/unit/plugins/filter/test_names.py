@@ -37,6 +37,11 @@ def test_no_link_local_address_and_no_container_network():
     assert "172." not in found
 
 
+def test_addresses_of_a_host_whose_facts_have_none():
+    seen = [{"interface": "eth0", "address": "192.0.2.10"}, {"interface": "docker0", "address": "172.17.0.1"}, {"interface": "eth0", "address": "fd00::2"}]
+    assert names.server_names({}, [], seen) == ["192.0.2.10", "[fd00::2]", "localhost", "127.0.0.1", "[::1]"]
+
+
 def test_a_host_without_facts_is_still_localhost():
     assert names.server_names({}) == ["localhost", "127.0.0.1", "[::1]"]
 

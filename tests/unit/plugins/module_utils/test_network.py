@@ -68,3 +68,16 @@ def test_an_index_that_refuses_and_one_that_is_not_there(index):
     assert found["ok"] is False
     assert "refused" in found["reason"]
     assert "secret-word" not in found["reason"]
+
+
+def test_the_addresses_that_others_reach_this_machine_at():
+    found = network.addresses()
+    assert all(set(entry) == {"interface", "address"} and entry["interface"] != "lo" for entry in found)
+    assert not [entry for entry in found if entry["address"].startswith(("127.", "fe80:", "::1"))]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: the kernel chooses the address that it would send from.
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no way to other machines")
+        assert probe.getsockname()[0] in [entry["address"] for entry in found]

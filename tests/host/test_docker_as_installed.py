@@ -4,20 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-from docker_role import Engine, Role
-
 PACKAGES = {"12": ["docker.io", "iptables", "ca-certificates"], "13": ["docker.io", "iptables", "ca-certificates", "docker-cli", "docker-buildx"]}
-
-
-@pytest.fixture(name="engine")
-def _engine(host):
-    return Engine(host)
-
-
-@pytest.fixture(name="role")
-def _role(host, tmp_path):
-    return Role(host, tmp_path)
 
 
 def test_the_engine_answers_and_boots_with_the_host(host, engine):
