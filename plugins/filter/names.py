@@ -7,35 +7,20 @@ from __future__ import annotations
 import difflib
 import glob
 import os
-import re
 
 import yaml
 from ansible.errors import AnsibleFilterError
 
-# Interfaces of container networks come and go, and no client outside the host uses their addresses.
-CONTAINER_INTERFACES = re.compile(r"^(docker|br-|veth|cni|cali|flannel|virbr|podman|lxc|tun)")
 
+def server_names(facts, names=()):
+    """Names of a host, as they appear in a Host header (RFC 9110, 7.2).
 
-def server_names(facts, names=(), addresses=()):
-    """Names and addresses of a host, as they appear in a Host header (RFC 9110, 7.2).
-
-    facts: dictionary of Ansible facts (subset network). names: more names, empty ones are passed over.
-    addresses: list of {"interface": str, "address": str}, for hosts whose facts have none because they lack ip(8).
-    Returns a list of strings without doubles, lower case, IPv6 addresses in brackets, link-local ones left out.
-    Raises AnsibleFilterError when facts is not a dictionary.
+    facts: dictionary of Ansible facts (subset min). names: more names or addresses, empty ones are passed over.
+    Returns a list of strings without doubles, lower case, IPv6 addresses in brackets. Raises AnsibleFilterError when facts is not a dictionary.
     """
     if not isinstance(facts, dict):
         raise AnsibleFilterError(f"server_names wants a dictionary of facts, got {type(facts).__name__}")
-    found = [facts.get(key) for key in ("hostname", "nodename", "fqdn")] + list(names)
-    for interface in sorted(facts.get("interfaces", [])):
-        if CONTAINER_INTERFACES.match(interface):
-            continue
-        about = facts.get(interface.replace("-", "_"), {})
-        ipv4 = [about.get("ipv4", {}), *about.get("ipv4_secondaries", [])]
-        found += [entry.get("address") for entry in ipv4]
-        found += [entry["address"] for entry in about.get("ipv6", []) if entry.get("scope") != "link"]
-    found += [entry["address"] for entry in addresses if not CONTAINER_INTERFACES.match(entry["interface"])]
-    found += ["localhost", "127.0.0.1", "::1"]
+    found = [facts.get(key) for key in ("hostname", "nodename", "fqdn")] + [*names, "localhost", "127.0.0.1", "::1"]
     clean = [str(name).strip().lower() for name in found if name]
     return list(dict.fromkeys(f"[{name}]" if ":" in name and not name.startswith("[") else name for name in clean))
 

@@ -53,8 +53,12 @@ class Server:
         self.fact = json.loads(host.file(f"/etc/ansible/facts.d/{service}.fact").content_string)
         self.service = service
         self.root = self.fact["root"]
-        # The address that other machines use; those of the host's own container networks are nobody's.
-        self.address = host.check_output("ip -o -4 address show scope global | grep -vE ': (docker|br-|veth)' | sed -E 's|.*inet ([0-9.]+)/.*|\\1|'").split()[0]
+        self.locate()
+
+    def locate(self):
+        """The address that other machines use; those of the host's own container networks are nobody's."""
+        shown = "ip -o -4 address show scope global | grep -vE ': (docker|br-|veth)' | sed -E 's|.*inet ([0-9.]+)/.*|\\1|'"
+        self.address = self.host.check_output(shown).split()[0]
         self.netloc = f"{self.address}:{self.fact['port']}"
         self.url = f"http://{self.netloc}{self.fact['static_prefix']}"
 

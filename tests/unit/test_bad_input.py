@@ -78,7 +78,7 @@ def test_refused_before_the_host_is_asked(run, name):
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_accepted(run, name):
     task, result = run.ended[name]
-    assert "validate | Learn the names and addresses of the host" in task, f"{task}: {result['msg']}"
+    assert "validate | Learn the names of the host" in task, f"{task}: {result['msg']}"
 
 
 def rules(tree):

@@ -65,8 +65,17 @@ def release(package):
     return tuple(int(part) for part in importlib.metadata.version(package).split(".")[:2])
 
 
+def allow_addresses(addresses, ports):
+    """Let clients and browsers use the host's own addresses, alone and with each port."""
+    hosts = [f"[{address}]" if ":" in address else address for address in addresses]
+    hosts += [f"{host}:{port}" for host in hosts for port in ports]
+    for name, more in (("MLFLOW_SERVER_ALLOWED_HOSTS", hosts), ("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", [f"http://{host}" for host in hosts])):
+        os.environ[name] = ",".join([os.environ[name], *more])
+
+
 def serve(options):
     read_environment()
+    allow_addresses(os.environ.pop("MLOPS_ADDRESSES", "").split(), os.environ.pop("MLOPS_PORTS").split())
     empty(os.environ.get("TMPDIR"))
     # Files of workers that are gone would be counted for ever.
     metrics = os.environ.get("MLFLOW_EXPOSE_PROMETHEUS")

@@ -8,38 +8,12 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.mlops.mlflow.plugins.filter import files, names
 
-FACTS = {
-    "hostname": "Tracking",
-    "fqdn": "tracking.example.com",
-    "interfaces": ["lo", "eth0", "docker0", "br-1a2b", "eth0.5-x"],
-    "lo": {"ipv4": {"address": "127.0.0.1"}, "ipv6": [{"address": "::1", "scope": "host"}]},
-    "eth0": {
-        "ipv4": {"address": "192.0.2.10"},
-        "ipv4_secondaries": [{"address": "192.0.2.11"}],
-        "ipv6": [{"address": "2001:db8::1", "scope": "global"}, {"address": "fe80::1", "scope": "link"}],
-    },
-    "docker0": {"ipv4": {"address": "172.17.0.1"}},
-    "br_1a2b": {"ipv4": {"address": "172.18.0.1"}},
-    "eth0.5_x": {"ipv4": {"address": "198.51.100.7"}},
-}
+FACTS = {"hostname": "Tracking", "nodename": "Tracking", "fqdn": "tracking.example.com"}
 
 
-def test_every_name_and_address_that_clients_use():
-    found = names.server_names(FACTS, ["alias.example.com", ""])
-    for wanted in ("tracking", "tracking.example.com", "alias.example.com", "192.0.2.10", "192.0.2.11", "198.51.100.7", "[2001:db8::1]", "localhost", "[::1]"):
-        assert wanted in found
-    assert len(found) == len(set(found))
-
-
-def test_no_link_local_address_and_no_container_network():
-    found = " ".join(names.server_names(FACTS))
-    assert "fe80" not in found
-    assert "172." not in found
-
-
-def test_addresses_of_a_host_whose_facts_have_none():
-    seen = [{"interface": "eth0", "address": "192.0.2.10"}, {"interface": "docker0", "address": "172.17.0.1"}, {"interface": "eth0", "address": "fd00::2"}]
-    assert names.server_names({}, [], seen) == ["192.0.2.10", "[fd00::2]", "localhost", "127.0.0.1", "[::1]"]
+def test_every_name_that_clients_use():
+    assert names.server_names(FACTS, ["alias.example.com", "", "192.0.2.10", "2001:db8::1"]) == [
+        "tracking", "tracking.example.com", "alias.example.com", "192.0.2.10", "[2001:db8::1]", "localhost", "127.0.0.1", "[::1]"]
 
 
 def test_a_host_without_facts_is_still_localhost():
