@@ -75,7 +75,7 @@ def _docker_unit(module):
     found["enabled"] = pairs.get("UnitFileState") == "enabled"
     if found["active"]:
         # "Mon 2026-11-23 12:42:10.123456 UTC"
-        found["started"] = _epoch(pairs["ExecMainStartTimestamp"][4:-4].replace(" ", "T"))
+        found["started"] = epoch(pairs["ExecMainStartTimestamp"][4:-4].replace(" ", "T"))
     return found
 
 
@@ -86,7 +86,7 @@ def _members(group):
         return []
 
 
-def _epoch(timestamp):
+def epoch(timestamp):
     """Seconds since the epoch of an RFC 3339 time in UTC with up to nine decimals, as the Engine writes it."""
     whole, _dot, fraction = timestamp.rstrip("Z").partition(".")
     moment = datetime.datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=datetime.timezone.utc)
@@ -102,7 +102,7 @@ def container(module, engine_state, name):
         found.update(
             container=answer[0]["State"]["Status"],
             image=answer[0]["Config"]["Image"],
-            started=_epoch(answer[0]["State"]["StartedAt"]),
+            started=epoch(answer[0]["State"]["StartedAt"]),
             ports=sorted({int(one["HostPort"]) for many in bindings.values() for one in many or [] if one["HostPort"]}),
         )
     return found

@@ -12,6 +12,7 @@ UNIT (BindsTo, After), so this program never runs while the server is stopped, s
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import subprocess
@@ -47,10 +48,9 @@ def alive(url, seconds):
     try:
         while time.monotonic() < deadline:
             next_question = min(time.monotonic() + STEP, deadline)
-            try:
+            # Where nobody accepts, the next question may fare better.
+            with contextlib.suppress(OSError):
                 questions.append(Question(url))
-            except OSError:
-                pass  # nobody accepts: the next question may fare better
             while time.monotonic() < next_question:
                 ready = select.select(questions, [], [], max(0, next_question - time.monotonic()))[0]
                 if any(question.answered() for question in ready):
