@@ -30,6 +30,7 @@ class ActionModule(ActionBase):
         seen = dict(
             found,
             expected=ask["expected"],
+            runtime=ask.get("runtime") or [],
             tree_wanted=ask.get("tree") or [],
             watchdog=ask.get("watchdog") or "",
             differing=[entry["dest"] for entry in differing(files, found["looks"]["files"]["value"] or {entry["dest"]: None for entry in files})],

@@ -40,6 +40,11 @@ options:
     type: list
     elements: dict
     default: []
+  runtime:
+    description: Those of O(files) that the server reads when it starts.
+    type: list
+    elements: str
+    default: []
   seconds:
     description: Time limit of each look.
     type: int
@@ -174,6 +179,7 @@ def main():
             "backup": {"type": "path", "default": ""},
             "tree": {"type": "list", "elements": "dict", "default": []},
             "files": {"type": "list", "elements": "dict", "default": []},
+            "runtime": {"type": "list", "elements": "str", "default": []},
             "seconds": {"type": "int", "default": 20},
         },
         supports_check_mode=True,

@@ -19,6 +19,8 @@ def engine(seen):
     units = (seen["looks"].get("units") or {}).get("value") or {}
     if not found["present"]:
         return FAIL, "there is no Docker Engine", "ansible-playbook site.yml"
+    if not found["cli"]:
+        return FAIL, "there is no docker client", "ansible-playbook site.yml"
     if not found["active"]:
         state = units.get("docker.service", {}).get("ActiveState", "unknown")
         return FAIL, f"the daemon does not answer; docker.service is {state}", "systemctl start docker; journalctl -u docker -n 50 --no-pager"

@@ -41,7 +41,7 @@ def settings(seen):
     if changed:
         told = ", ".join(f"{key} {recorded.get(key)} (inventory: {expected[key]})" for key in changed)
         return WARN, f"deployed is {told}", f"{SITE} --check --diff; {SITE}"
-    younger = [name for name, about in files.items() if started and about and about["mtime"] > started and "-maintenance" not in name]
+    younger = [name for name, about in files.items() if name in seen["runtime"] and started and about and about["mtime"] > started]
     if younger:
         return WARN, f"younger than the server that runs: {', '.join(sorted(younger))}", f"systemctl restart {seen['server']['unit']}"
     return OK, f"as the inventory has them: MLflow {recorded['version']}, {recorded['workers']} workers", ""

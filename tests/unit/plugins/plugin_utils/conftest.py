@@ -20,7 +20,7 @@ FILE = {"size": 3_000_000, "mode": "0644", "uid": 50000, "gid": 50000}
 ROOM = {"free": 50_000_000_000, "size": 100_000_000_000, "read_only": False, "free_inodes": 900, "inodes": 1000}
 ANSWER = {"status": 200, "text": "OK", "seconds": 0.004}
 LOOKS = {
-    "engine": {"present": True, "active": True, "server_version": "26.1.5", "root": "/var/lib/docker"},
+    "engine": {"present": True, "cli": "/usr/bin/docker", "active": True, "server_version": "26.1.5", "root": "/var/lib/docker"},
     "units": {"mlflow.service": UNIT, "docker.service": UNIT, "docker.socket": UNIT, "mlflow-watchdog.service": UNIT},
     "container": {"status": "running", "image": "mlflow:3.17.2-0123", "oom": False, "processes": [[10, "S"], [11, "S"]], "started": NOW - 100,
                   "memory": {"used": 400_000_000, "limit": 0, "kills": 0}},
@@ -42,7 +42,8 @@ LOOKS = {
 def seen():
     looks = {name: {"value": value, "error": "", "seconds": 0.1} for name, value in LOOKS.items()}
     return copy.deepcopy({
-        "server": SERVER, "expected": SERVER, "recorded": SERVER, "looks": looks, "differing": [], "watchdog": "mlflow-watchdog.service",
+        "server": SERVER, "expected": SERVER, "recorded": SERVER, "looks": looks, "differing": [], "runtime": ["/etc/mlflow/mlflow.env"],
+        "watchdog": "mlflow-watchdog.service",
         "tree_wanted": [{"path": "/mlflow"}, {"path": "/mlflow/artifacts", "mode": "0777"}], "times": [NOW, NOW], "skew": [-0.5, 0.6],
         "reach": [{"target": "ml.example.com:5001", "known": True, "ok": True, "reason": "", "public": True}], "certificate": None,
     })

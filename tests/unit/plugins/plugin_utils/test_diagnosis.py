@@ -13,6 +13,7 @@ HTTPS = {"server": {"public_url": "https://ml.example.com"}}
 # What is changed in what was seen, the line, its status, and what value and next must hold.
 FAULTS = {
     "no engine": ({"engine": {"present": False}}, "engine", "fail", ["no Docker Engine", "site.yml"]),
+    "no client": ({"engine": {"cli": "", "active": False}}, "engine", "fail", ["no docker client", "site.yml"]),
     "engine stopped": ({"engine": {"active": False}}, "engine", "fail", ["does not answer", "systemctl start docker"]),
     "engine not at boot": ({"units": {"docker.service": {"UnitFileState": "disabled"}, "docker.socket": {"UnitFileState": "disabled"}}}, "engine", "warn",
                            ["does not start with the host", "systemctl enable docker"]),
