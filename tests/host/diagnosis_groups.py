@@ -19,7 +19,7 @@ dd if=/dev/zero of=/mlflow/fill bs=64k 2>/dev/null; for i in 1 2 3 4 5 6 7 8 9; 
 GROUPS = {
     "while it serves": (
         f"""set -e
-        docker kill mlflow && until [ "$(systemctl show -P ActiveState -P NRestarts mlflow | xargs)" = '1 active' ]; do :; done
+        docker kill mlflow && until [ "$(systemctl show -P NRestarts mlflow)" = 1 ] && systemctl -q is-active mlflow; do :; done
         systemctl disable mlflow && systemctl stop mlflow-watchdog
         echo '# changed by hand' >> /etc/mlflow/mlflow.env
         chmod 0700 /mlflow/mlruns && chown 12345 /mlflow/mlruns
