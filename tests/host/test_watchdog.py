@@ -69,7 +69,7 @@ def test_a_watchdog_that_somebody_stopped_is_started_by_the_next_run(host, site)
 def test_without_it_nothing_of_it_is_left(host, site):
     foretold, outcome = site.run(NAME, variables=OFF, check=True), site.run(NAME, variables=OFF)
     assert outcome.status == 0, outcome.output[-3000:]
-    assert foretold.phases(NAME) == outcome.phases(NAME) == {"mlflow : service"}
+    assert foretold.phases(NAME) == outcome.phases(NAME) == {"mlflow : service", "mlflow : watchdog"}
     assert host.run("pgrep -f '[w]atchdog.py'").rc == 1
     assert host.run("ls /etc/mlflow/watchdog.py /etc/systemd/system/mlflow-watchdog.service").stdout == ""
     quiet = site.run(NAME, variables=OFF)

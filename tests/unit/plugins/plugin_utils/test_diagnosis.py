@@ -20,7 +20,7 @@ FAULTS = {
     "no unit": ({"units": {"mlflow.service": {"LoadState": "not-found"}}}, "unit", "fail", ["not-found", "site.yml"]),
     "unit stopped": ({"units": {"mlflow.service": {"ActiveState": "inactive"}}}, "unit", "fail", ["inactive", "systemctl start mlflow.service"]),
     "unit fails again and again": ({"units": {"mlflow.service": {"ActiveState": "activating"}}}, "unit", "fail",
-                    ["activating", "journalctl -u mlflow.service"]),
+                                   ["activating", "journalctl -u mlflow.service"]),
     "unit not at boot": ({"units": {"mlflow.service": {"UnitFileState": "disabled"}}}, "unit", "warn", ["systemctl enable mlflow"]),
     "unit not read": ({"units": {"mlflow.service": {"NeedDaemonReload": "yes"}}}, "unit", "warn", ["systemctl daemon-reload"]),
     "no fact": ({"recorded": None}, "settings", "warn", ["no record", "site.yml"]),
@@ -67,13 +67,13 @@ FAULTS = {
     "host without memory": ({"memory": {"MemAvailable": 1000}}, "memory", "warn", ["1.0 kB of", "ps -eo"]),
     "restarted": ({"restarts": {"count": 3, "hung": ["x"]}}, "restarts", "warn", ["3 in 24 hours, 1 because it hung", "journalctl"]),
     "watchdog stopped": ({"units": {"mlflow-watchdog.service": {"ActiveState": "inactive"}}}, "watchdog", "warn",
-                    ["inactive", "systemctl start mlflow-watchdog"]),
+                         ["inactive", "systemctl start mlflow-watchdog"]),
     "watchdog missing": ({"units": {"mlflow-watchdog.service": {"LoadState": "not-found"}}}, "watchdog", "warn", ["not-found", "site.yml"]),
     "backup failed": ({"backup": {"backup": {"failing": True, "message": "disk full"}}}, "backup", "fail", ["disk full", "mlflow-backup"]),
     "backup old": ({"backup": {"backup": {"last_success_epoch": 1}}}, "backup", "warn", ["hours ago", "mlflow-backup"]),
     "no backup yet": ({"backup": {"service": "mlflow"}}, "backup", "warn", ["none has been made", "systemctl start mlflow-backup"]),
     "certificate ended": (HTTPS | {"certificate": {"days": -2, "problem": "expired"}}, "certificate", "fail",
-                    ["-2 days", "openssl s_client -connect ml.example.com:443"]),
+                          ["-2 days", "openssl s_client -connect ml.example.com:443"]),
     "certificate ends": (HTTPS | {"certificate": {"days": 9, "problem": ""}}, "certificate", "warn", ["9 days", "renew"]),
     "certificate not trusted": (HTTPS | {"certificate": {"days": 99, "problem": "self-signed"}}, "certificate", "warn", ["self-signed", "openssl"]),
     "no certificate": (HTTPS, "certificate", "warn", ["shows none", "openssl"]),
@@ -128,7 +128,7 @@ def test_a_look_that_failed_is_a_line_of_its_own(seen):
 
 def test_a_port_for_the_host_alone_needs_not_be_reachable(seen):
     plant(seen, {"listeners": [{"port": 5001, "address": "127.0.0.1", "process": "docker-proxy", "container": "mlflow"}],
-                "reach": [dict(REACH, reason="Connection refused")]})
+                 "reach": [dict(REACH, reason="Connection refused")]})
     assert by_name(seen)["reachable"]["status"] == "ok"
 
 
