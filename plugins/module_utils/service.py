@@ -23,8 +23,8 @@ REVISIONS = r"""
 import glob, importlib.util, json, re
 folder = importlib.util.find_spec("mlflow").submodule_search_locations[0] + "/store/db_migrations/versions/"
 texts = [open(name).read() for name in glob.glob(folder + "*.py")]
-known = [re.search(r"^revision\s*(?::[^=]*)?=\s*[\"'](\w+)", text, re.M)[1] for text in texts]
-before = " ".join(re.search(r"^down_revision\s*(?::[^=]*)?=(.*)$", text, re.M)[1] for text in texts)
+known = [one for text in texts for one in re.findall(r"^revision\s*(?::[^=]*)?=\s*[\"'](\w+)", text, re.M)]
+before = " ".join(one for text in texts for one in re.findall(r"^down_revision\s*(?::[^=]*)?=(.*)$", text, re.M))
 print(json.dumps({"known": known, "heads": [one for one in known if one not in before]}))
 """
 

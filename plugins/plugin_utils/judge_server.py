@@ -76,9 +76,9 @@ def health(seen):
 
 def version(seen):
     found, wanted = looked(seen, "version", then=journal(seen)), seen["server"]["version"]
-    now = found["text"].strip('"\n ')
+    now = " ".join(found["text"].strip('"').split())
     if found["status"] != 200 or now != wanted:
-        return FAIL, f"{now[:40]}, and {wanted} is deployed", f"systemctl restart {seen['server']['unit']}; then {SITE}"
+        return FAIL, f"{now[:20]}, and {wanted} is deployed", f"systemctl restart {seen['server']['unit']}; then {SITE}"
     return OK, now, ""
 
 

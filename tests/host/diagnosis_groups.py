@@ -28,10 +28,10 @@ GROUPS = {
         ! docker exec mlflow python3 -c 'b"x" * 4 * 10**9'
         echo '{{"backup": {{"failing": true, "message": "the target is full"}}}}' > /etc/ansible/facts.d/mlflow_backup.fact
         {SCHEMA.format("451aebb31d03")}
-        chmod 0444 /mlflow/mlflow.db && chown 0 /mlflow/mlflow.db-wal""",
+        touch /mlflow/mlflow.db-wal && chown 0 /mlflow/mlflow.db-wal && chmod 0444 /mlflow/mlflow.db""",
         f"""rm /etc/ansible/facts.d/mlflow_backup.fact
         iptables -D DOCKER-USER -p tcp --dport 5000 -j DROP
-        chmod 0755 /mlflow/mlruns; chown 50000 /mlflow/mlruns; chmod 0644 /mlflow/mlflow.db; chown 50000 /mlflow/mlflow.db*
+        chmod 0755 /mlflow/mlruns; chown 50000 /mlflow/mlruns; chmod 0644 /mlflow/mlflow.db*; chown 50000 /mlflow/mlflow.db*
         {SCHEMA.format("HEAD")}""",
         {
             "unit": ("warn", ["does not start with the host", "systemctl enable mlflow.service"]),
