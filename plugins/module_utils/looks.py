@@ -25,11 +25,18 @@ def _child(function, pipe):
         try:
             answer = {"value": function(), "error": ""}
         except Exception as error:  # whatever it is, it is what the look found
-            answer = {"value": None, "error": str(error) or type(error).__name__}
+            answer = {"value": None, "error": _reason(error)}
         with os.fdopen(pipe, "w") as output:
             json.dump(answer, output)
     finally:
         os._exit(0)
+
+
+def _reason(error):
+    """What went wrong, without the number of the error."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def look(functions, seconds):

@@ -21,10 +21,12 @@ def test_each_has_its_own_end():
     found = looks.look({
         "well": lambda: {"size": 1}, "failing": lambda: 1 / 0, "hanging": hang, "silent": lambda: subprocess.run(["sleep", "60"], check=True),
         "dying": lambda: os.kill(os.getpid(), signal.SIGKILL), "large": lambda: "x" * 1_000_000,
+        "file": lambda: os.stat("/nowhere"),
     }, 1)
     assert 1 <= time.monotonic() - began < 3
     assert found["well"]["value"] == {"size": 1} and found["well"]["error"] == ""
     assert found["failing"]["error"] == "division by zero"
+    assert found["file"]["error"] == "No such file or directory: /nowhere"
     assert found["hanging"] == {"value": None, "error": "no answer within 1 s", "seconds": 1}
     assert found["silent"]["error"] == "no answer within 1 s"
     assert found["dying"]["error"] == "it ended without a result"
