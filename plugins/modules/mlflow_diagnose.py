@@ -96,11 +96,20 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mlops.mlflow.plugins.module_utils import engine, host, looks, network, service, store
 
+# What is known of an Engine that must not be asked.
+STOPPED = {"present": True, "cli": "docker", "active": False, "root": "/var/lib/docker"}
+
 
 def clock(module):
     """What the host's clock says, whether something sets it, and whether it is the host's own (a container has that of its host)."""
     _code, out, _err = module.run_command("timedatectl show --property=NTPSynchronized --value") if module.get_bin_path("timedatectl") else (0, "", "")
     return {"synchronised": {"yes": True, "no": False}.get(out.strip()), "own": not os.path.exists("/run/systemd/container")}
+
+
+def asleep(units):
+    """Whether the Engine is stopped and its socket waits: whoever asked it would start it."""
+    state = {name: units.get(name, {}).get("ActiveState") for name in ("docker.service", "docker.socket")}
+    return state["docker.socket"] == "active" and state["docker.service"] in ("inactive", "failed")
 
 
 def disk(root, daemon_root):
@@ -128,16 +137,15 @@ def first_looks(module, ask, server, client):
     url, public = server["local_url"], server["public_url"]
     netloc = public.split("://")[-1].split("/")[0].lower()
     origin = f"{public.split('://')[0]}://{netloc}"
-    seconds, unit = ask["seconds"], server["unit"]
+    seconds = ask["seconds"]
     return {
-        "engine": lambda: engine.engine(module),
-        "units": lambda: service.units(module, [unit, "docker.service", "docker.socket"] + [ask["watchdog"]] * bool(ask["watchdog"])),
+        "engine": lambda: dict(STOPPED) if client["asleep"] else engine.engine(module),
         "container": lambda: service.container(module, client, server["service"]),
         "listeners": lambda: network.listeners(module, dict(client, active=bool(client["cli"])), [server["port"]]),
         "health": lambda: service.ask(url, "/health", seconds),
         "version": lambda: service.ask(url, "/version", seconds),
         "api": lambda: service.ask(url, "/api/2.0/mlflow/experiments/search", seconds, host=netloc, origin=origin, body={"max_results": 1}),
-        "restarts": lambda: service.restarts(module, unit),
+        "restarts": lambda: service.restarts(module, server["unit"]),
         "tree": lambda: {entry["path"]: host.path(entry["path"]) for entry in ask["tree"]},
         "files": lambda: {entry["dest"]: host.file(entry["dest"]) for entry in ask["files"]},
         "database": lambda: store.files(database_of(server)) if database_of(server) else None,
@@ -153,7 +161,7 @@ def more_looks(module, ask, server, client, found):
     now = found["container"]["value"] or {}
     # Each ends by itself a little before it would be ended.
     seconds = ask["seconds"] * 0.9
-    daemon = found["engine"]["value"] or {"root": "/var/lib/docker"}
+    daemon = found["engine"]["value"] or STOPPED
     more = {"search": lambda: speed(server, database, seconds), "disk": lambda: disk(server["root"], daemon["root"])}
     if client["cli"]:
         more["expected_schema"] = lambda: service.expected_schema(
@@ -187,8 +195,11 @@ def main():
     began, ask = time.time(), module.params
     recorded = host.parse_json(host.read(ask["fact"]))
     server = dict(ask["expected"], **(recorded or {}))
-    client = {"cli": module.get_bin_path("docker") or ""}
-    found = looks.look(first_looks(module, ask, server, client), ask["seconds"])
+    names = [server["unit"], "docker.service", "docker.socket"] + [ask["watchdog"]] * bool(ask["watchdog"])
+    found = looks.look({"units": lambda: service.units(module, names)}, ask["seconds"])
+    sleeping = asleep(found["units"]["value"] or {})
+    client = {"cli": "" if sleeping else module.get_bin_path("docker") or "", "asleep": sleeping}
+    found.update(looks.look(first_looks(module, ask, server, client), ask["seconds"]))
     found.update(looks.look(more_looks(module, ask, server, client, found), ask["seconds"]))
     module.exit_json(changed=False, server=server, recorded=recorded, looks=found, times=[began, time.time()])
 

@@ -28,7 +28,7 @@ def reach(server, names):
     targets = {(public.hostname, public.port or (443 if public.scheme == "https" else 80)): True}
     for name in names:
         targets.setdefault((name, server["port"]), False)
-    return [dict(_try(name, port, public.scheme == "https" and first, server["static_prefix"]), public=first)
+    return [dict(_try(name, port, public.scheme == "https" and first, public.path.rstrip("/") if first else server["static_prefix"]), public=first)
             for (name, port), first in targets.items() if not own(name)]
 
 

@@ -74,12 +74,12 @@ GROUPS = {
         },
     ),
     "nothing runs": (
-        """systemctl stop mlflow docker.socket docker.service; mkdir /srv/keep && cp -a /mlflow/mlflow.db /srv/keep/
+        """systemctl stop mlflow docker.service; mkdir /srv/keep && cp -a /mlflow/mlflow.db /srv/keep/
         dd if=/dev/urandom of=/mlflow/mlflow.db bs=4096 seek=20 count=40 conv=notrunc
         truncate -s 200M /mlflow/mlflow.db-wal && chown 50000:50000 /mlflow/mlflow.db-wal
         systemd-run --quiet --unit other python3 -m http.server 5001; until ss -ltn | grep -q :5001; do :; done""",
         """systemctl stop other; rm /mlflow/mlflow.db-wal; cp -a /srv/keep/mlflow.db /mlflow/ && rm -r /srv/keep
-        systemctl start docker.socket docker.service""",
+        ! systemctl -q is-active docker.service && systemctl start docker.service""",
         {
             "engine": ("fail", ["does not answer", "systemctl start docker"]),
             "unit": ("fail", ["inactive", "systemctl start mlflow.service"]),
