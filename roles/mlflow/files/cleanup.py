@@ -30,13 +30,11 @@ KINDS = {"runs": ("run", "_hard_delete_run"), "models": ("logged model", "_hard_
 
 
 def human(size):
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            break
+    units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1024 and len(units) > 1:
         size /= 1024
-    else:
-        unit = "TiB"
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        units.pop(0)
+    return f"{size:.{0 if units[0] == 'bytes' else 1}f} {units[0]}"
 
 
 def harmless(error):
