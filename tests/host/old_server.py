@@ -11,7 +11,7 @@ import pathlib
 import sys
 
 os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
-import mlflow  # noqa: E402 # the variable above is read on import
+import mlflow
 
 
 def fill(uri):

@@ -49,7 +49,7 @@ class Artifacts:
         """Folder or URI where a URI of the backend store really leads."""
         parts = urllib.parse.urlsplit(uri or "")
         if parts.scheme == "mlflow-artifacts":
-            path = os.path.normpath("/" + urllib.parse.unquote(parts.path))
+            path = os.path.normpath("/" + urllib.parse.unquote(parts.path).lstrip("/"))
             return (self.root or self.destination) + ("" if path == "/" else path)
         return self.local(uri) if parts.scheme in ("", "file") else uri.rstrip("/")
 
