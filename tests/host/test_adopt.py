@@ -36,6 +36,7 @@ def old(host, server, tmp_path_factory):
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(folder, "old")
+    host.check_output("rm -rf /srv/old")
     docker.from_env().containers.get(host.backend.get_hostname()).put_archive("/srv", packed.getvalue())
     host.check_output("chown -R root:root /srv/old && chmod -R go= /srv/old")
     return json.loads((folder / "made.json").read_text(encoding="utf-8"))

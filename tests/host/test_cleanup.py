@@ -83,10 +83,11 @@ def test_orphans_are_told_and_removed_only_when_asked(host, history):
 
 
 def test_a_stopped_server_and_a_wrong_setting_are_told(host):
-    assert "mlflow_cleanup_deleted_days is -1" in play(host, "playbooks/cleanup.yml", mlflow_cleanup_deleted_days=-1).stdout
+    done = play(host, "playbooks/cleanup.yml", mlflow_cleanup_deleted_days=-1)
+    assert done.returncode != 0 and "mlflow_cleanup_deleted_days is -1" in done.stdout + done.stderr
     host.check_output("systemctl stop mlflow")
     try:
         done = play(host, "playbooks/cleanup.yml")
-        assert done.returncode != 0 and "No such container" in done.stdout
+        assert done.returncode != 0 and "No such container" in done.stdout + done.stderr
     finally:
         host.check_output("systemctl start mlflow")
