@@ -11,7 +11,7 @@ import tarfile
 import docker
 import mlflow
 import pytest
-from cleanup_history import play
+from cleanup_history import inside, play
 from conftest import Server
 from provisioning import host_of
 
@@ -123,6 +123,16 @@ def test_without_the_inventory_the_move_is_a_rehearsal(host, server, old, target
         assert SECRET not in done.stdout
     read(server, old["database"], tmp_path)
     assert "sqlite" in Server(host).fact["backend_store"]
+
+
+def test_a_copy_that_fails_leaves_the_server_with_sqlite(host, server, old, target, tmp_path):
+    change = "import sqlite3; base = sqlite3.connect('/mlflow/mlflow.db', timeout=60); base.execute(\"UPDATE tags SET value = {}\"); base.commit()"
+    inside(host, change.format("replace(value, 'old-1', 'old-1' || char(0))"))
+    done = play(host, "playbooks/migrate_backend.yml", mlflow_backend_store_uri=target)
+    assert done.returncode != 0 and "refuses a row of table tags" in flat(done), flat(done)
+    inside(host, change.format("replace(value, char(0), '')"))
+    assert "sqlite" in Server(host).fact["backend_store"]
+    read(server, old["database"], tmp_path)
 
 
 def test_the_store_moves_to_postgresql(host, server, old, target, tmp_path):

@@ -85,7 +85,10 @@ def copy(source, target, final):
             columns = [column.name for column in here.tables[table.name].columns]
             for rows in reader.execute(sqlalchemy.select(here.tables[table.name])).partitions(ROWS):
                 read.add(rows)
-                writer.execute(table.insert(), [dict(zip(columns, row)) for row in rows])
+                try:
+                    writer.execute(table.insert(), [dict(zip(columns, row)) for row in rows])
+                except sqlalchemy.exc.DBAPIError as error:
+                    raise Trouble(f"PostgreSQL refuses a row of table {table.name}: {str(error.orig).splitlines()[0]}") from None
             back = sqlalchemy.select(*[table.c[name] for name in columns]).execution_options(yield_per=ROWS)
             for rows in writer.execute(back).partitions():
                 written.add(rows)
