@@ -30,7 +30,7 @@ import restore
 import status
 import verify
 from repository import Repository
-from settings import Refused, Settings
+from settings import Refused, Settings, write_whole
 
 MARGIN_BYTES = 32 << 20
 
@@ -61,6 +61,7 @@ def prepare(settings, state, repository, _options):
     link = settings.fact[:-len(".fact")] + "_backup.fact"
     if not os.path.islink(link):
         os.symlink(settings.status_file, link)
+    write_whole(settings.prepared_file, "")
     return {"repository_id": state.values["repository_id"][:8]}
 
 
@@ -122,8 +123,6 @@ VERBS = {"prepare": prepare, "backup": backup, "check": check, "rehearse": rehea
 def main(words):
     options = options_of(words)
     settings = Settings(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    # What is written is for root alone, but for the status and the metrics.
-    os.umask(0o022)
     state, recorded = None, options.verb in status.VERBS and not options.dry
     try:
         with status.only_one(settings, options.verb):

@@ -48,6 +48,7 @@ class Settings:
         self.lock_file = os.path.join(self.state, "lock")
         self.status_file = os.path.join(self.state, "status.json")
         self.journal_file = os.path.join(self.state, "restore.json")
+        self.prepared_file = os.path.join(self.state, "prepared")
         self.stage = os.path.join(self.state, "stage")
         self.scratch = os.path.join(self.state, "scratch")
         self.cache = os.path.join(self.state, "cache")

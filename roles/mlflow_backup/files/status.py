@@ -76,6 +76,7 @@ class Status:
 
     def write(self):
         write_whole(self.settings.status_file, json.dumps(self.values, indent=1, sort_keys=True) + "\n")
+        os.makedirs(os.path.dirname(self.settings.metrics_file), exist_ok=True)
         write_whole(self.settings.metrics_file, "".join(self.metrics()))
 
     def metrics(self):
