@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 
 import backups
 import pytest
@@ -45,7 +46,7 @@ def test_a_backup_of_an_unchanged_tree_adds_next_to_nothing(source, load):
     first = status(source)["backup"]
     source.check_output("systemctl start %s", unit())
     again = status(source)["backup"]
-    assert again["snapshot"] != first["snapshot"] and again["files"] == first["files"] or again["files"] > 0
+    assert (again["snapshot"] != first["snapshot"] and again["files"] == first["files"]) or again["files"] > 0
     source.check_output("systemctl start %s", unit())
     last = status(source)["backup"]
     assert last["bytes_added"] < last["bytes_total"] / 10
@@ -84,7 +85,8 @@ def test_two_never_run_at_once(source):
 def test_a_full_repository_is_told_and_costs_nothing(source):
     """The common disk is full: here a small file system in its place."""
     snapshots = backups.snapshots(source)
-    source.check_output("cp -a /backup/mlflow /srv/kept && mount -t tmpfs -o size=40m none /backup/mlflow && cp -a /srv/kept/. /backup/mlflow && rm -r /srv/kept")
+    small = "mount -t tmpfs -o size=60m none /backup/mlflow"
+    source.check_output(f"cp -a /backup/mlflow /srv/kept && {small} && cp -a /srv/kept/. /backup/mlflow && rm -r /srv/kept")
     try:
         source.check_output("dd if=/dev/zero of=/backup/mlflow/fill bs=1M; true")
         done = play("playbooks/backup.yml", SOURCE)
@@ -100,7 +102,8 @@ def test_a_full_repository_is_told_and_costs_nothing(source):
 
 
 def test_the_fact_is_the_status(source):
-    answer = json.loads(os.popen(f"ansible -i {os.environ['MOLECULE_INVENTORY_FILE']} {SOURCE} -m setup -a 'gather_subset=!all filter=ansible_local' -o").read().partition("=>")[2])
+    asked = ["ansible", "-i", os.environ["MOLECULE_INVENTORY_FILE"], SOURCE, "-m", "setup", "-a", "gather_subset=!all filter=ansible_local", "-o"]
+    answer = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.partition("=>")[2])
     assert answer["ansible_facts"]["ansible_local"]["mlflow_backup"]["backup"]["snapshot"] == status(source)["backup"]["snapshot"]
 
 

@@ -31,7 +31,7 @@ MEANINGS = (
      r"Access ?Denied|InvalidAccessKeyId|SignatureDoesNotMatch|connection reset|NoSuchBucket",
      "{repository} cannot be reached: {words}. See to the address, the route and mlflow_backup_s3_* or mlflow_backup_ssh_*."),
     (None, r"ciphertext verification failed|repository contains errors|invalid data returned|is damaged|not found in (repository|index)|unexpected EOF|"
-     r"hash does not match|Load\(<|LoadBlob|LoadTree|does not exist|"
+     r"does not match|Load\(<|LoadBlob|LoadTree|does not exist|"
      r"no such file or directory|invalid character|failed to load index|file size|checksum|Pack ID",
      "{repository} is damaged: {words}. The data of this host are untouched. See 'A damaged repository' in docs/backups.md."),
 )
@@ -74,11 +74,13 @@ class Repository:
         waiting = ["--retry-lock", "10m"] if self.newer else []
         done = subprocess.run(["restic", *self.options, *waiting, *words], env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode not in (0, *allow):
-            raise Refused(self.meaning(done.returncode, done.stderr + done.stdout))
+            raise Refused(self.meaning(done))
         return done
 
-    def meaning(self, code, said):
-        lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith('{"message_type":"s')]
+    def meaning(self, done):
+        code, said = done.returncode, done.stderr + done.stdout
+        # On standard output there is only progress.
+        lines = [line.strip() for line in (done.stderr.strip() or done.stdout).splitlines() if line.strip() and "retrying after" not in line]
         words = self.conceal("; ".join(lines[-3:])[-600:]).rstrip(".")
         for number, pattern, text in MEANINGS:
             if code == number or re.search(pattern, said):
@@ -96,9 +98,8 @@ class Repository:
         done = self.run("cat", "config", "--json", allow=(1, GONE))
         if done.returncode == 0:
             return json.loads(done.stdout)["id"]
-        said = done.stderr + done.stdout
-        if done.returncode != GONE and not re.search(MEANINGS[1][1], said):
-            raise Refused(self.meaning(done.returncode, said))
+        if done.returncode != GONE and not re.search(MEANINGS[1][1], done.stderr):
+            raise Refused(self.meaning(done))
         return ""
 
     def open(self, known):

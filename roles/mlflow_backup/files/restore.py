@@ -79,7 +79,8 @@ def restore(settings, repository, deployed, wanted, host, confirmed, dry):
     plan.refuse_schema(manifest, deployed)
     held = plan.holds(deployed)
     told = {"snapshot": manifest["snapshot"][:8], "from": manifest["host"], "made": stamp(manifest["time"]), "version": manifest["version"],
-            "tables": manifest["databases"][0]["tables"], "files": sum(top["files"] for top in manifest["folders"]), "held": held}
+            "tables": {name: rows for name, rows in manifest["databases"][0]["tables"].items() if rows},
+            "files": sum(top["files"] for top in manifest["folders"]), "held": held}
     if held and not confirmed:
         raise Refused(f"{deployed.root} holds data: {held}. They would be moved aside for snapshot {told['snapshot']} of {told['from']} ({told['made']}, "
                       f"{told['tables'].get('runs', 0)} runs, {told['files']} files). To do that, add -e mlflow_backup_restore_confirm={settings.host}.")
