@@ -32,7 +32,7 @@ MEANINGS = (
      "{repository} cannot be reached: {words}. See to the address, the route and mlflow_backup_s3_* or mlflow_backup_ssh_*."),
     (None, r"ciphertext verification failed|repository contains errors|invalid data returned|is damaged|not found in (repository|index)|unexpected EOF|"
      r"does not match|Load\(<|LoadBlob|LoadTree|does not exist|"
-     r"no such file or directory|invalid character|failed to load index|file size|checksum|Pack ID",
+     r"no such file or directory|too short|ReadFull|invalid character|failed to load index|file size|checksum|Pack ID",
      "{repository} is damaged: {words}. The data of this host are untouched. See 'A damaged repository' in docs/backups.md."),
 )
 
