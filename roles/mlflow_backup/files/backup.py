@@ -123,7 +123,7 @@ VERBS = {"prepare": prepare, "backup": backup, "check": check, "rehearse": rehea
 def main(words):
     options = options_of(words)
     settings = Settings(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    state, recorded = None, options.verb in status.VERBS and not options.dry
+    state, message, recorded = None, "", options.verb in status.VERBS and not options.dry
     try:
         with status.only_one(settings, options.verb):
             state, started = status.Status(settings), time.time()
