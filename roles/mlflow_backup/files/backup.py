@@ -68,7 +68,6 @@ def prepare(settings, state, repository, _options):
 def backup(settings, state, repository, _options):
     started, deployed = time.time(), settings.deployed()
     refuse_inside(repository, deployed)
-    state.values["repository_id"] = repository.open(state.values["repository_id"])
     repository.unlock()
     sizes = sum(os.path.getsize(file) for file in content.databases(settings, deployed))
     need_room(settings.state, sizes, "the copy of the database")
