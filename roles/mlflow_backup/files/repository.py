@@ -27,8 +27,8 @@ MEANINGS = (
      "There is no room left: {words}. Free some at {repository} or on this host; nothing that was there is lost."),
     (11, r"already locked|unable to create lock",
      "{repository} is in use by another host: {words}. Try again later; 'restic unlock' removes a lock whose owner is gone."),
-    (None, r"Permission denied \(|Host key verification failed|unable to start the sftp session|[Cc]onnection refused|no such host|Could not resolve|timed? ?out|No route to host|"
-     r"Access ?Denied|InvalidAccessKeyId|SignatureDoesNotMatch|connection reset|NoSuchBucket",
+    (None, r"Permission denied \(|Host key verification failed|unable to start the sftp session|[Cc]onnection refused|no such host|Could not resolve|"
+     r"timed? ?out|No route to host|Access ?Denied|InvalidAccessKeyId|SignatureDoesNotMatch|connection reset|NoSuchBucket",
      "{repository} cannot be reached: {words}. See to the address, the route and mlflow_backup_s3_* or mlflow_backup_ssh_*."),
     (None, r"ciphertext verification failed|repository contains errors|invalid data returned|is damaged|not found in (repository|index)|unexpected EOF|"
      r"does not match|Load\(<|LoadBlob|LoadTree|does not exist|"
