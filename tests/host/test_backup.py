@@ -46,7 +46,7 @@ def test_a_backup_of_an_unchanged_tree_adds_next_to_nothing(source, load):
     first = status(source)["backup"]
     source.check_output("systemctl start %s", unit())
     again = status(source)["backup"]
-    assert (again["snapshot"] != first["snapshot"] and again["files"] == first["files"]) or again["files"] > 0
+    assert again["snapshot"] != first["snapshot"] and again["files"] >= first["files"]
     source.check_output("systemctl start %s", unit())
     last = status(source)["backup"]
     assert last["bytes_added"] < last["bytes_total"] / 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import backups
 import pytest
 from backups import NAME, SOURCE, TARGET, play
-from conftest import Server, wait_for
+from conftest import Server
 
 DATA = "find /mlflow -not -path '/mlflow/tmp*' -not -name 'mlflow.db*' -printf '%p %y %m %U:%G %s %T@\\n' | sort; sha256sum /mlflow/mlflow.db"
 
@@ -109,10 +109,10 @@ def test_a_restore_that_was_killed_is_made_good_by_the_next(target, tmp_path):
     """Killed while it fetches: the server serves on, and what was fetched is cleared away by the next run."""
     before = target.check_output(DATA)
     program = f"/etc/{NAME}/program/backup.py"
-    target.check_output(f"systemd-run --quiet --unit restoring --property KillSignal=SIGKILL python3 -B {program} restore --confirmed --host {SOURCE}")
-    wait_for(lambda: target.run("ls -d /mlflow/.restore-*").rc == 0, "a restore is on its way")
-    target.run("systemctl stop restoring")
-    assert target.check_output(DATA).replace("\n", "") >= "" and Server(target).healthy()
+    # Seen and killed by one shell on the host: a restore of so little takes a second.
+    target.check_output(f"setsid python3 -B {program} restore --confirmed --host {SOURCE} >/dev/null 2>&1 & "
+                        "until ls -d /mlflow/.restore-* >/dev/null 2>&1; do :; done; kill -9 -- -$!")
+    assert Server(target).healthy() and target.run("ls -d /mlflow/.restore-*").rc == 0
     assert [line for line in before.splitlines() if "artifacts" in line] == [
         line for line in target.check_output(DATA).splitlines() if "artifacts" in line and ".restore-" not in line]
     done = restore("-e", f"mlflow_backup_restore_confirm={TARGET}")
