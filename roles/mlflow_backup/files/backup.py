@@ -1,0 +1,147 @@
+#!/usr/bin/env python
+# Copyright: (c) 2026, The mlops.mlflow authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Backups of a tracking server, run on its host as root. Standard library and restic only.
+
+    backup.py prepare                  make the repository where there is none, the status file and the fact
+    backup.py backup                   make a snapshot and forget old ones
+    backup.py check                    verify the repository
+    backup.py rehearse                 restore into a scratch folder, compare, remove
+    backup.py restore [--snapshot ID] [--host NAME] [--confirmed] [--dry]
+
+The last line of the output is what was done, as JSON. Exit code 1 and a sentence for the operator when it was not done.
+Settings: backup.json of the folder above the program's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import sys
+import time
+import traceback
+
+import content
+import restore
+import status
+import verify
+from repository import Repository
+from settings import Refused, Settings, write_whole
+
+MARGIN_BYTES = 32 << 20
+
+
+def need_room(folder, needed, what):
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    free = shutil.disk_usage(folder).free
+    if free < needed + MARGIN_BYTES:
+        raise Refused(f"No room for {what}: {folder} has {free >> 20} MiB left, {(needed + MARGIN_BYTES) >> 20} MiB needed. "
+                      "Free some or enlarge it; the snapshots that are there stay as they are.")
+
+
+def refuse_inside(repository, deployed):
+    """A repository below a folder that is backed up would hold itself."""
+    local = os.path.realpath(repository.local) if repository.local else ""
+    if local and (local + "/").startswith(os.path.realpath(deployed.root) + "/"):
+        raise Refused(f"{repository.local} lies in {deployed.root}, which is what is backed up. Name another place in mlflow_backup_repository.")
+
+
+def prepare(settings, state, repository, _options):
+    deployed = settings.deployed()
+    refuse_inside(repository, deployed)
+    address = repository.conceal(repository.address)
+    known = state.values["repository_id"] if state.values["repository"] == address else ""
+    state.values.update(host=settings.host, repository=address, repository_id=repository.open(known))
+    state.write()
+    link = settings.fact[:-len(".fact")] + "_backup.fact"
+    if not os.path.islink(link):
+        os.symlink(settings.status_file, link)
+    write_whole(settings.prepared_file, "")
+    return {"repository_id": state.values["repository_id"][:8]}
+
+
+def backup(settings, state, repository, _options):
+    started, deployed = time.time(), settings.deployed()
+    refuse_inside(repository, deployed)
+    repository.unlock()
+    sizes = sum(os.path.getsize(file) for file in content.databases(settings, deployed))
+    need_room(settings.state, sizes, "the copy of the database")
+    try:
+        manifest = content.gather(settings, deployed, state.of("backup").get("started_epoch", 0))
+        if repository.local:
+            need_room(repository.local, sizes + sum(top["fresh"] for top in manifest["folders"]), "the snapshot")
+        summary = repository.backup([settings.stage, *(top["path"] for top in manifest["folders"])])
+    finally:
+        shutil.rmtree(settings.stage, ignore_errors=True)
+    told = {"snapshot": summary["snapshot_id"][:8], "bytes_added": summary["data_added"], "bytes_total": summary["total_bytes_processed"],
+            "files": sum(top["files"] for top in manifest["folders"]), "runs": manifest["databases"][0]["tables"].get("runs", 0),
+            "started_epoch": int(started) - 1}
+    # The snapshot counts also where the old ones could not be forgotten.
+    state.of("backup").update(told)
+    repository.forget()
+    return told
+
+
+def check(settings, _state, repository, _options):
+    repository.unlock()
+    repository.run("check", *([f"--read-data-subset={settings.read_data_subset}"] if settings.read_data_subset else []))
+    return {"read_data_subset": settings.read_data_subset}
+
+
+def rehearse(settings, _state, repository, _options):
+    shutil.rmtree(settings.scratch, ignore_errors=True)
+    try:
+        os.makedirs(settings.scratch, mode=0o700)
+        return verify.rehearse(settings, repository, settings.scratch)
+    finally:
+        shutil.rmtree(settings.scratch, ignore_errors=True)
+
+
+def put_back(settings, _state, repository, options):
+    return restore.restore(settings, repository, settings.deployed(), options.snapshot, options.host, options.confirmed, options.dry)
+
+
+def options_of(words):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=VERBS)
+    parser.add_argument("--snapshot", default="latest")
+    parser.add_argument("--host", default="")
+    parser.add_argument("--confirmed", action="store_true")
+    parser.add_argument("--dry", action="store_true")
+    return parser.parse_args(words)
+
+
+VERBS = {"prepare": prepare, "backup": backup, "check": check, "rehearse": rehearse, "restore": put_back}
+
+
+def main(words):
+    options = options_of(words)
+    settings = Settings(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    state, message, recorded = None, "", options.verb in status.VERBS and not options.dry
+    try:
+        with status.only_one(settings, options.verb):
+            state, started = status.Status(settings), time.time()
+            told = VERBS[options.verb](settings, state, Repository(settings), options)
+            if recorded:
+                state.succeed(options.verb, started, told)
+            print(json.dumps({**told, "seconds": round(time.time() - started, 1)}))
+            return 0
+    except (Refused, sqlite3.Error, OSError) as error:
+        message = f"{error} (see docs/backups.md)" if not isinstance(error, Refused) else str(error)
+    except Exception as error:
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {error}"
+    print(f"{options.verb}: {message}", file=sys.stderr)
+    if state and recorded:
+        with contextlib.suppress(OSError):
+            state.fail(options.verb, message)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

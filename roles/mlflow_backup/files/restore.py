@@ -1,0 +1,102 @@
+#!/usr/bin/env python
+# Copyright: (c) 2026, The mlops.mlflow authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Put a snapshot into the place of what is there. Standard library only.
+
+Fetched and compared beside the data, then swapped by renames. What was there is moved aside, never deleted. Before the first rename a
+journal says what is to be moved where; a run that finds one finishes what it says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.request
+
+import database
+import plan
+import verify
+from settings import Refused, write_whole
+from status import stamp
+
+MARGIN_BYTES = 64 << 20
+
+
+def fetch(repository, manifest, deployed, folder):
+    """Restore into a folder beside the data and compare it with the manifest. Returns how many files vanished while the backup ran."""
+    try:
+        os.makedirs(folder, mode=0o700)
+        repository.restore(manifest["snapshot"], folder)
+        wrong, vanished = verify.compare_list(manifest, folder)
+        verify.refuse([*verify.compare_databases(manifest, folder), *wrong, *verify.compare_sample(manifest, folder)], manifest)
+        plan.own(folder, manifest, deployed)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return len(vanished)
+
+
+def swap(settings, deployed, journal):
+    """Do, or finish, what the journal says; then start the server. The journal goes when nothing is left to do."""
+    subprocess.run(["systemctl", "stop", deployed.unit], check=True)
+    os.makedirs(journal["aside"], mode=0o700, exist_ok=True)
+    for new, place, aside in journal["moves"]:
+        if not os.path.lexists(new):
+            continue
+        while os.path.lexists(aside):
+            aside += ".again"
+        for old in database.companions(place):
+            os.rename(old, aside + old[len(place):])
+        os.rename(new, place)
+    shutil.rmtree(journal["folder"], ignore_errors=True)
+    with contextlib.suppress(OSError):
+        os.rmdir(journal["aside"])
+    started = subprocess.run(["systemctl", "start", deployed.unit], capture_output=True, text=True, check=False)
+    os.unlink(settings.journal_file)
+    about = f"What was there before is in {journal['aside']}." if os.path.isdir(journal["aside"]) else ""
+    if started.returncode:
+        raise Refused(f"Snapshot {journal['snapshot'][:8]} is in place and compared, but {deployed.unit} does not start "
+                      f"with it: journalctl -u {deployed.unit}. {about}")
+    with urllib.request.urlopen(deployed.fact["local_url"] + "/health", timeout=30) as answer:
+        if answer.status != 200:
+            raise Refused(f"{deployed.fact['local_url']}/health answers {answer.status}. {about}")
+    return {**journal["told"], "aside": journal["aside"] if about else ""}
+
+
+def restore(settings, repository, deployed, wanted, host, confirmed, dry):
+    """The verb. wanted: id of a snapshot or "latest". confirmed: data that are there may be moved aside. dry: tell, and change nothing."""
+    if os.path.exists(settings.journal_file) and not dry:
+        with open(settings.journal_file, encoding="utf-8") as handle:
+            journal = json.load(handle)
+        told = {**swap(settings, deployed, journal), "finished": True}
+        if wanted == "latest" or journal["snapshot"].startswith(wanted):
+            return told
+    manifest = verify.manifest_of(repository, verify.choose(repository, settings, wanted, host))
+    plan.refuse_schema(manifest, deployed)
+    held = plan.holds(deployed)
+    told = {"snapshot": manifest["snapshot"][:8], "from": manifest["host"], "made": stamp(manifest["time"]), "version": manifest["version"],
+            "tables": {name: rows for name, rows in manifest["databases"][0]["tables"].items() if rows},
+            "files": sum(top["files"] for top in manifest["folders"]), "held": held}
+    if held and not confirmed:
+        raise Refused(f"{deployed.root} holds data: {held}. They would be moved aside for snapshot {told['snapshot']} of {told['from']} ({told['made']}, "
+                      f"{told['tables'].get('runs', 0)} runs, {told['files']} files). To do that, add -e mlflow_backup_restore_confirm={settings.host}.")
+    folder, aside = (os.path.join(deployed.root, f".{word}-{stamp(time.time()).replace(':', '')}") for word in ("restore", "before-restore"))
+    todo = plan.moves(manifest, deployed, folder, aside)
+    needed = sum(entry["bytes"] for entry in manifest["databases"] + manifest["folders"]) + MARGIN_BYTES
+    for left in os.listdir(deployed.root) if not dry else ():
+        if left.startswith(".restore-"):
+            shutil.rmtree(os.path.join(deployed.root, left))
+    free = shutil.disk_usage(deployed.root).free
+    if free < needed:
+        raise Refused(f"No room to restore: {deployed.root} has {free >> 20} MiB left, {needed >> 20} MiB needed. Free some, or "
+                      "enlarge it. Nothing was changed.")
+    if dry:
+        return {**told, "dry": True}
+    told["vanished"] = fetch(repository, manifest, deployed, folder)
+    journal = {"snapshot": manifest["snapshot"], "folder": folder, "aside": aside, "moves": todo, "told": told}
+    write_whole(settings.journal_file, json.dumps(journal), 0o600)
+    return swap(settings, deployed, journal)

@@ -1,0 +1,82 @@
+"""Bad input of role mlflow_backup is refused before the host is asked, with variable, value and fix, and no secret in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOOD = {"mlflow_backup_enabled": True, "mlflow_backup_repository": "/backup/mlflow", "mlflow_backup_password": "hush-long-enough"}
+LOOK = "validate | Look at the host"
+# What is set beside GOOD, and what the one line of the message must hold.
+REFUSED = {
+    "no-repository": ({"mlflow_backup_repository": ""}, "mlflow_backup_repository is ''. Give an absolute path"),
+    "other-repository": ({"mlflow_backup_repository": "ftp://user:hush@host/x"}, "mlflow_backup_repository is 'ftp://***@host/x'"),
+    "own-folder": ({"mlflow_backup_repository": "/var/lib/mlflow-backup/x"}, "a folder of the role itself"),
+    "no-password": ({"mlflow_backup_password": ""}, "mlflow_backup_password is empty"),
+    "short-password": ({"mlflow_backup_password": "hush"}, "mlflow_backup_password is shorter than 12 characters"),
+    "password-of-two-lines": ({"mlflow_backup_password": "hush-long\nhush-enough"}, "mlflow_backup_password has more than one line"),
+    "half-a-key": ({"mlflow_backup_s3_access_key": "hush"}, "mlflow_backup_s3_access_key and mlflow_backup_s3_secret_key"),
+    "no-ssh-key": ({"mlflow_backup_ssh_key": "hush"}, "mlflow_backup_ssh_key is no private key"),
+    "environment": ({"mlflow_backup_environment": {"A B": "hush"}}, "mlflow_backup_environment is not as it must be"),
+    "databases": ({"mlflow_backup_extra_databases": ["relative.db"]}, "mlflow_backup_extra_databases is"),
+    "keep-nothing": ({f"mlflow_backup_keep_{name}": 0 for name in ("last", "daily", "weekly", "monthly")}, "no snapshot would be kept"),
+    "subset": ({"mlflow_backup_check_subset": "most"}, "mlflow_backup_check_subset is 'most'"),
+    "lock-wait": ({"mlflow_backup_lock_wait": -1}, "mlflow_backup_lock_wait is -1"),
+    "delay": ({"mlflow_backup_random_delay": "a while"}, "mlflow_backup_random_delay is 'a while'"),
+}
+ACCEPTED = {
+    "plain": {},
+    "sftp": {"mlflow_backup_repository": "sftp:backup@nas.example.com:/srv/mlflow", "mlflow_backup_check_subset": "1/5"},
+    "s3": {"mlflow_backup_repository": "s3:https://s3.example.com/bucket/mlflow", "mlflow_backup_s3_access_key": "a", "mlflow_backup_s3_secret_key": "b",
+           "mlflow_backup_check_subset": ""},
+}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """Where each case ended: (task, message)."""
+    folder = tmp_path_factory.mktemp("backup-input")
+    hosts = {name: {**GOOD, **given} for name, (given, _says) in REFUSED.items()} | {name: {**GOOD, **given} for name, given in ACCEPTED.items()}
+    shared = {"ansible_connection": "local", "ansible_python_interpreter": "/nowhere/python3", "mlflow_backup_secure_logging": False}
+    (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "vars": shared}}), encoding="utf-8")
+    play = [{"name": "Refuse", "hosts": "all", "gather_facts": False,
+             "tasks": [{"name": "Back up", "ansible.builtin.import_role": {"name": "mlops.mlflow.mlflow_backup"}}]}]
+    (folder / "play.yml").write_text(json.dumps(play), encoding="utf-8")
+    settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_DEPRECATION_WARNINGS": "0",
+                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0", "ANSIBLE_LOCAL_TEMP": str(folder)}
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    found, task = {}, ""
+    for line in done.stdout.splitlines():
+        head = re.match(r"TASK \[(.*)\] \**$", line)
+        task = head[1] if head else task
+        fatal = re.match(r"fatal: \[([^]]+)\]: (?:FAILED|UNREACHABLE)! => (\{.*)$", line)
+        if fatal:
+            found[fatal[1]] = (task, str(json.loads(fatal[2])["msg"]))
+    assert set(found) == set(hosts), done.stdout + done.stderr
+    return found
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_before_the_host_is_asked(ended, name):
+    task, told = ended[name]
+    assert "Refuse inputs that cannot work" in task, told
+    assert REFUSED[name][1] in told and "hush" not in told
+    assert len(told.strip().splitlines()) == 1, told
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_accepted(ended, name):
+    assert LOOK in ended[name][0], ended[name][1]
+
+
+def test_every_rule_has_a_case(tree):
+    rules = tree.yaml("roles/mlflow_backup/vars/main/input_rules.yml")["__mlflow_backup_input_rules"]
+    assert len(rules) <= len(REFUSED)
