@@ -1,0 +1,193 @@
+"""Upgrades that go wrong: the old server serves, nothing is lost, and the next run ends what was begun. The tests build on each other, in order."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import upgrade_data
+from conftest import answers, wait_for
+from provisioning import host_of
+from upgrades import JOURNAL, NEW, NEW_VERSION, OLD_VERSION, at_rest, go_back, schema_of, url_of, version_of
+
+NAME = "mlflow-upgrade-debian12"
+OLD_SCHEMA = "1b5f0d9ad7c1"
+VERSIONS = "/opt/mlflow/lib/python3.12/site-packages/mlflow/store/db_migrations/versions"
+# One more migration, that makes a table, changes rows and fails.
+BROKEN_MIGRATION = """
+revision = "ffffffffffff"
+down_revision = "HEAD"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    from alembic import op
+
+    op.execute("CREATE TABLE half_way (x INTEGER)")
+    op.execute("DELETE FROM tags")
+    raise RuntimeError("out of luck")
+"""
+IMAGES = """
+set -e
+cd $(mktemp -d)
+head=$(docker run --rm -i --entrypoint python3 {new} - about < {journal}/program/inside.py | python3 -c 'import json, sys; print(json.load(sys.stdin)["heads"][0])')
+cat > broken.py
+sed -i "s/HEAD/$head/" broken.py
+printf 'FROM {new}\\nCOPY broken.py {versions}/broken.py\\n' > Dockerfile
+docker build -q -t mlflow:broken-migration .
+printf 'FROM {new}\\nUSER 0\\nRUN rm -rf /opt/mlflow/lib/python3.12/site-packages/uvicorn/*\\nUSER 50000\\n' > Dockerfile
+docker build -q -t mlflow:broken-server .
+"""
+
+
+@pytest.fixture(scope="module")
+def filled(site):
+    """The old server with data, and images of the new version that fail in one way each."""
+    assert version_of(NAME) == OLD_VERSION
+    upgrade_data.fill(url_of(NAME))
+    host = host_of(NAME)
+    if host.run(f"docker image inspect {NEW['mlflow_image']}").rc:
+        host.check_output(f"docker load -i {NEW['mlflow_image_archive']}")
+    host.check_output(f"mkdir -p {JOURNAL}/program")
+    return upgrade_data.read(url_of(NAME))
+
+
+@pytest.fixture(scope="module")
+def images(filled, site):
+    host = host_of(NAME)
+    refused = site.run(NAME, variables={**NEW, "mlflow_version": "3.16.1"})
+    assert refused.status != 0 and "mlflow_version is 3.16.1" in refused.message(NAME) and NEW_VERSION in refused.message(NAME)
+    script = IMAGES.format(new=NEW["mlflow_image"], journal=JOURNAL, versions=VERSIONS)
+    host.check_output(f"cat > /root/images.sh <<'EOS'\n{script}\nEOS")
+    host.check_output(f"sh /root/images.sh <<'EOS'\n{BROKEN_MIGRATION}\nEOS")
+
+
+def serves_as_before(filled, writer=None):
+    assert (version_of(NAME), schema_of(NAME)) == (OLD_VERSION, OLD_SCHEMA)
+    if writer:
+        assert writer.acknowledged and writer.lost() == []
+    assert upgrade_data.read(url_of(NAME)) == filled
+    at_rest(NAME)
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"mlflow_image": "mlflow:broken-migration"}, "out of luck"),
+    ({"mlflow_image": "mlflow:broken-server"}, "did not start"),
+    # The server is content and the role is not: nobody may call it by its public name.
+    ({"mlflow_environment": {"MLFLOW_SERVER_ALLOWED_HOSTS": "nobody.example.com"}}, "403"),
+])
+def test_what_fails_is_undone(site, filled, images, change, says):
+    with upgrade_data.Writer(url_of(NAME)) as writer:
+        outcome = site.run(NAME, variables=NEW | change)
+        wait_for(lambda: answers(url_of(NAME) + "/health"), "the old server serves")
+        since = len(writer.acknowledged)
+        wait_for(lambda: len(writer.acknowledged) > since + 5, "writes go on")
+    assert outcome.status != 0
+    message = outcome.message(NAME)
+    for part in (says, f"{OLD_VERSION} serves again", "The database is as it was before", JOURNAL):
+        assert part in message, message
+    # What the client wrote to the new server before the role found fault with it is kept aside.
+    serves_as_before(filled, None if says == "403" else writer)
+
+
+def fill_disk_of(host):
+    """Take all room of the tree from the moment on in which an upgrade begins."""
+    host.run("until [ -d /srv/small/.upgrade/work ]; do :; done; dd if=/dev/zero of=/srv/small/fill bs=64k")
+
+
+SMALL = {"mlflow_service_name": "mlflow-small", "mlflow_root": "/srv/small", "mlflow_port": 5009, "mlflow_workers": 1}
+REMOVE_SMALL = """
+systemctl disable --now mlflow-small.service mlflow-small-maintenance.timer
+rm -rf /etc/systemd/system/mlflow-small* /etc/mlflow-small /etc/ansible/facts.d/mlflow-small*
+systemctl daemon-reload
+umount /srv/small && rmdir /srv/small
+"""
+
+
+def test_the_disk_is_full_at_the_backup(site, filled):
+    """Too little room is told beforehand; room that goes on the way costs nothing but the upgrade."""
+    host = host_of(NAME)
+    host.check_output("mkdir -p /srv/small && mount -t tmpfs -o size=150m none /srv/small")
+    try:
+        begun = site.run(NAME, variables=SMALL)
+        assert begun.status == 0, begun.output[-3000:]
+        small = url_of(NAME).replace("5001", "5009")
+        upgrade_data.fill(small)
+        before = upgrade_data.read(small)
+        host.check_output("dd if=/dev/zero of=/srv/small/most bs=1M count=105 status=none")
+        told = site.run(NAME, variables=NEW | SMALL)
+        assert told.status != 0 and "Nothing on it was changed" in told.message(NAME) and "mlflow_root is '/srv/small'" in told.message(NAME), told.message(NAME)
+        host.check_output("rm /srv/small/most")
+        filler = threading.Thread(target=fill_disk_of, args=(host,))
+        filler.start()
+        outcome = site.run(NAME, variables=NEW | SMALL)
+        filler.join(60)
+        assert outcome.status != 0 and f"{OLD_VERSION} serves again" in outcome.message(NAME), outcome.output[-3000:]
+        assert "No space left" in outcome.message(NAME) or "full" in outcome.message(NAME)
+        host.check_output("rm /srv/small/fill")
+        assert upgrade_data.read(small) == before
+        again = site.run(NAME, variables=NEW | SMALL)
+        assert again.status == 0, again.output[-3000:]
+        assert upgrade_data.read(small) == before
+    finally:
+        host.run(REMOVE_SMALL)
+
+
+def wait_for_state(state):
+    """Return when the journal has come to a state, or when the program is through with it."""
+    host_of(NAME).run(f"timeout 120 sh -c 'until grep -q \"\\\"state\\\": \\\"{state}\\\"\" {JOURNAL}/pending.json 2>/dev/null; do :; done'")
+
+
+@pytest.mark.parametrize("state", ["planned", "stopped", "migrated", "swapped", "serving"])
+@pytest.mark.parametrize("victim", ["playbook", "program", "host"])
+def test_killed(site, filled, victim, state):
+    """The playbook on its machine, the program on the host, or the whole host: the old or the new server serves, and the next run ends it."""
+    if victim == "host" and state in ("planned", "serving"):
+        pytest.skip("the host goes down in order: what the program does then is the same as in the other states")
+    go_back(site, NAME)
+    host = host_of(NAME)
+    with upgrade_data.Writer(url_of(NAME)) as writer:
+        if victim == "playbook":
+            def condition(_outcome, line, _over):
+                if "Change the image" not in line:
+                    return False
+                wait_for_state(state)
+                return True
+
+            assert site.run_until(NAME, condition, variables=NEW).status == -9
+        else:
+            process = site.start(NAME, variables=NEW)
+            wait_for_state(state)
+            if victim == "program":
+                host.run("systemctl kill --signal KILL mlflow-upgrade.service")
+            else:
+                restart()
+            process.communicate()
+        wait_for(lambda: host.run("systemctl is-active mlflow-upgrade.service").stdout.strip() not in ("active", "deactivating"), "the unit ends", 120)
+        wait_for(lambda: answers(url_of(NAME) + "/health"), "a server serves although nobody did anything", 120)
+        since = len(writer.acknowledged)
+        wait_for(lambda: len(writer.acknowledged) > since + 5, "writes go on")
+        last = site.run(NAME, variables=NEW)
+        assert last.status == 0, last.output[-4000:]
+    assert version_of(NAME) == NEW_VERSION and writer.lost() == []
+    assert upgrade_data.read(url_of(NAME)) == filled
+    at_rest(NAME)
+    quiet = site.run(NAME, variables=NEW)
+    assert (quiet.status, quiet.changed) == (0, {}), quiet.output[-3000:]
+
+
+def restart():
+    import docker
+
+    docker.from_env().containers.get(NAME).restart(timeout=60)
+    wait_for(lambda: host_of(NAME).run("systemctl is-system-running").stdout.strip() in ("running", "degraded"), "the host has booted", 300)
+
+
+def test_a_downgrade_is_refused(site, filled):
+    assert version_of(NAME) == NEW_VERSION
+    outcome = site.run(NAME)
+    assert outcome.status != 0
+    for part in (f"mlflow_version is {OLD_VERSION}", "does not know the schema", "rollback.yml", "Nothing on it was changed"):
+        assert part in outcome.message(NAME), outcome.message(NAME)
+    assert version_of(NAME) == NEW_VERSION and upgrade_data.read(url_of(NAME)) == filled
