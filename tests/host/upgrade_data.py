@@ -48,6 +48,10 @@ def fill(url):
     client.delete_run(client.create_run(experiment).info.run_id)
 
 
+def there(url):
+    return MlflowClient(url).get_experiment_by_name("upgrade") is not None
+
+
 def read(url):
     """All of it, as one dictionary that can be compared."""
     client = MlflowClient(url)
@@ -63,7 +67,8 @@ def read(url):
     model = client.get_registered_model("model")
     versions = client.search_model_versions("name = 'model'")
     found["model"] = (model.description, model.tags, model.aliases, sorted((version.version, version.run_id, str(version.tags)) for version in versions))
-    found["traces"] = sorted((trace.info.trace_id, str(trace.info.state)) for trace in client.search_traces(locations=[experiment.experiment_id], include_spans=False))
+    traces = client.search_traces(locations=[experiment.experiment_id], include_spans=False)
+    found["traces"] = sorted((trace.info.trace_id, str(trace.info.state)) for trace in traces)
     return found
 
 

@@ -49,9 +49,10 @@ def fact_of(name, fact="mlflow"):
     return json.loads(host_of(name).file(f"/etc/ansible/facts.d/{fact}.fact").content_string)
 
 
-def schema_of(name):
-    code = "import sqlite3; print(sqlite3.connect('file:/mlflow/mlflow.db?mode=ro', uri=True).execute('select version_num from alembic_version').fetchone()[0])"
-    return host_of(name).check_output(f'python3 -c "{code}"')
+def schema_of(name, file="/mlflow/mlflow.db"):
+    """The revision in a database that is whole."""
+    code = f"import sqlite3; c = sqlite3.connect('file:{file}?mode=ro', uri=True); assert c.execute('pragma integrity_check').fetchone()[0] == 'ok'; "
+    return host_of(name).check_output(f'python3 -c "{code} print(c.execute(\'select version_num from alembic_version\').fetchone()[0])"')
 
 
 def at_rest(name):

@@ -100,7 +100,7 @@ def world(tmp_path, monkeypatch):
     modules.verbs.JOURNAL.folder.mkdir()
     for name in ("start", "stop", "about"):
         monkeypatch.setattr(modules.host, name, getattr(here, name))
-    monkeypatch.setattr(modules.host, "active", lambda _unit: bool(here.running))
+    monkeypatch.setattr(modules.host, "state", lambda _unit: "active" if here.running else "inactive")
     monkeypatch.setattr(modules.host, "version", lambda _url: IMAGES[here.running][0])
     monkeypatch.setattr(modules.host, "image_there", lambda image: image not in here.broken)
     monkeypatch.setattr(modules.host, "run", lambda *_words, **_options: "")

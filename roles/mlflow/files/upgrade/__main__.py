@@ -35,7 +35,7 @@ def start():
     """Have the plan carried out by a unit of its own, and wait for it: neither a lost connection nor a killed playbook ends it."""
     plan = json.load(sys.stdin)
     unit = f"{plan['service']}-upgrade.service"
-    while host.active(unit):
+    while host.state(unit) in ("active", "activating", "deactivating"):
         time.sleep(0.5)
     verbs.JOURNAL.remove("result.json")
     verbs.JOURNAL.put("plan.json", {**plan, "program": str(verbs.PROGRAM)})

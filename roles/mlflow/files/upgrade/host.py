@@ -24,7 +24,7 @@ def say(text):
 def run(*words, text=None, fine=(0,), seconds=None):
     """Standard output of a command. Any other status than one of fine is a Failure with the end of what the command said."""
     try:
-        done = subprocess.run(words, input=text, capture_output=True, text=True, check=False, timeout=seconds)
+        done = subprocess.run(words, input=text or "", capture_output=True, text=True, check=False, timeout=seconds)
     except (OSError, subprocess.TimeoutExpired) as reason:
         raise Failure(f"'{' '.join(words[:3])}': {reason}") from reason
     if done.returncode not in fine:
@@ -36,8 +36,8 @@ def systemctl(*words, fine=(0,)):
     return run("systemctl", *words, fine=fine).strip()
 
 
-def active(unit):
-    return systemctl("show", "--property=ActiveState", unit).partition("=")[2] in ("active", "activating", "reloading")
+def state(unit):
+    return systemctl("show", "--property=ActiveState", unit).partition("=")[2]
 
 
 def stop(unit):

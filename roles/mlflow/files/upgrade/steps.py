@@ -33,7 +33,7 @@ def begin(journal, plan, seen):
     files = plan.pop("files")
     record = {
         "id": number, "from": deployed(plan), "to": {"image": plan["image"], "version": plan["version"], "url": plan["url"]},
-        "plan": {key: value for key, value in plan.items() if key != "environment"}, "active": host.active(plan["unit"]),
+        "plan": {key: value for key, value in plan.items() if key != "environment"}, "active": host.state(plan["unit"]) == "active",
         "migrates": seen["migrates"], "schema": seen["store"]["schema"], "backup": "", "replaced": "", "seconds": {},
     }
     journal.keep_files(record, [*files, {"dest": plan["fact"]}])
