@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -61,6 +62,25 @@ def test_killed(world, monkeypatch, state, where, after):
     assert world.modules.verbs.commit()["outcome"] == "committed"
     assert not (world.modules.verbs.JOURNAL.folder / "pending.json").exists()
     assert not (world.tree / ".upgrade/work/mlflow.db").exists()
+
+
+def test_there_is_a_database_at_every_moment(world, monkeypatch):
+    """A server that starts without one would begin an empty one. Cut short before the exchange, the link that was to be the backup goes."""
+    rename = os.rename
+
+    def dying(source, target):
+        if str(target) == str(world.database):
+            raise Killed
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.modules.database.os, "rename", dying)
+        with pytest.raises(Killed):
+            world.modules.verbs.upgrade(world.plan())
+    assert world.store() == ("a", 1)
+    world.modules.backward.resume(world.modules.verbs.JOURNAL)
+    assert (world.running, world.store()) == ("mlflow:old", ("a", 1))
+    assert not list((world.tree / ".upgrade").glob("*/mlflow.db*"))
 
 
 @pytest.mark.parametrize("fault", ["migration", "rows", "start"])
