@@ -56,6 +56,7 @@ def back(record, reason):
     """Undo what failed, and tell of it."""
     plan, where = record["plan"], f"Its record is {JOURNAL.folder}/{record['id']}; journalctl -u {record['plan']['service']}-upgrade has each step."
     try:
+        since = backward.lost(record) if record["state"] == "serving" else {}
         backward.undo(JOURNAL, record)
     except (Failure, OSError, sqlite3.Error) as worse:
         return {"outcome": "broken", "message": (
@@ -64,6 +65,7 @@ def back(record, reason):
     serves = f"{record['from']['version'] or 'The old server'} serves again" if record["active"] else "No server ran before and none runs now"
     if plan["database"]:
         kept = f" The database is as it was before.{' What the new server had made of it is ' + record['replaced'] + '.' if record['replaced'] else ''}"
+        kept += f" Rows that clients wrote to the new server, which are only there: {since}." if since else ""
     else:
         kept = " The schema of the database server may be half migrated: compare, and restore your backup of it if the old server does not serve."
     return {"outcome": "failed", "message": f"The upgrade to {plan['image']} failed: {reason}\n{serves}.{kept} {where}"}
