@@ -71,8 +71,8 @@ class World:
     def plan(self, image="mlflow:new", **other):
         files = [{"dest": str(self.unit), "content": image}, {"dest": str(self.folder / "env"), "mode": "0600", "content": "SECRET=hush\n"}]
         return {"service": "mlflow", "unit": "mlflow.service", "image": image, "version": IMAGES[image][0], "running_image": self.running,
-                "url": "http://server", "root": str(self.tree), "uid": os.getuid(), "gid": os.getgid(), "database": str(self.database), "external_backup": False,
-                "container_options": [], "fact": str(self.fact), "upgrade_fact": str(self.folder / "mlflow_upgrade.fact"),
+                "url": "http://server", "root": str(self.tree), "uid": os.getuid(), "gid": os.getgid(), "database": str(self.database),
+                "external_backup": False, "container_options": [], "fact": str(self.fact), "upgrade_fact": str(self.folder / "mlflow_upgrade.fact"),
                 "env_file": str(self.folder / "env"), "images_keep": 2, "backups_keep": 2, "program": str(PROGRAM), "files": files, **other}
 
 
