@@ -15,7 +15,8 @@ NAME = "mlflow-upgrade-debian13"
 def filled():
     """All that a client reads from the old server, before anything is done to it."""
     assert version_of(NAME) == OLD_VERSION
-    upgrade_data.fill(url_of(NAME))
+    if not upgrade_data.there(url_of(NAME)):
+        upgrade_data.fill(url_of(NAME))
     return upgrade_data.read(url_of(NAME))
 
 

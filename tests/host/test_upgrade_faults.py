@@ -46,7 +46,8 @@ docker build -q -t mlflow:broken-server .
 def filled(site):
     """The old server with data, and images of the new version that fail in one way each."""
     assert version_of(NAME) == OLD_VERSION
-    upgrade_data.fill(url_of(NAME))
+    if not upgrade_data.there(url_of(NAME)):
+        upgrade_data.fill(url_of(NAME))
     host = host_of(NAME)
     if host.run(f"docker image inspect {NEW['mlflow_image']}").rc:
         host.check_output(f"docker load -i {NEW['mlflow_image_archive']}")

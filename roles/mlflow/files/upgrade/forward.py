@@ -23,6 +23,8 @@ from host import Failure, say
 # A migration builds tables anew beside the old ones, and logs what it writes.
 ROOM = 3
 SPARE_BYTES = 50_000_000
+# What MLflow keeps about traces beside the traces themselves: 3.17 moves some of it into columns.
+DERIVED = ("trace_tags", "trace_metrics", "trace_request_metadata", "span_metrics")
 
 
 def human(size):
@@ -135,7 +137,10 @@ def work_folder(plan, name="work"):
 
 
 def same_rows(before, after):
-    found = database.differences(before, after)
-    if found:
-        raise Failure("the migration changed what it should keep: " + ", ".join(f"{name} had {was} rows and has {now}" for name, (was, now) in found.items()))
-    say(f"{sum(before.values())} rows in {len(before)} tables are as they were")
+    """Tables whose number of rows is another than before, in words. That is a Failure where no migration has a reason for it."""
+    found = {name: f"{name} had {was} rows and has {now}" for name, (was, now) in database.differences(before, after).items()}
+    wrong = [text for name, text in found.items() if name not in DERIVED]
+    if wrong:
+        raise Failure(f"the migration changed what it should keep: {', '.join(wrong)}")
+    say(", ".join(found.values()) or f"{sum(before.values())} rows in {len(before)} tables are as they were")
+    return list(found.values())

@@ -73,7 +73,7 @@ def summary(record):
     return {
         "upgrade": record["id"], "previous_image": record["from"]["image"], "previous_version": record["from"]["version"], "image": record["to"]["image"],
         "version": record["to"]["version"], "window_seconds": window(record), "seconds": record["seconds"], "backup": record["backup"],
-        "rows": {name: rows for name, rows in record.get("counts", {}).items() if rows},
+        "moved": record.get("moved", []), "rows": {name: rows for name, rows in record.get("counts", {}).items() if rows},
     }
 
 

@@ -66,7 +66,7 @@ def on_a_copy(plan, told):
         after = database.look(copied)
         seconds["check"] = time.monotonic() - begin
         told.update(rows_after=after["counts"], schema_after=after["schema"], bytes_after=database.size(copied))
-        forward.same_rows(told["rows_before"], after["counts"])
+        told["moved"] = forward.same_rows(told["rows_before"], after["counts"])
     finally:
         if migration:
             migration.end()

@@ -66,7 +66,7 @@ def advance(journal, record, environment):
             journal.enter(record, "migrated")
             with timed(record, "migrate"):
                 migration.go()
-            forward.same_rows(record["counts"], forward.look({**plan, "environment": environment}, plan["image"])["counts"])
+            record["moved"] = forward.same_rows(record["counts"], forward.look({**plan, "environment": environment}, plan["image"])["counts"])
         journal.enter(record, "swapped")
         finish(journal, record)
     finally:
@@ -88,7 +88,7 @@ def migrate_copy(journal, record, migration, work):
         wrong = database.faults(copied, quick=True)
         if wrong:
             raise Failure(f"the migrated database is damaged: {wrong}")
-        forward.same_rows(record["counts"], database.look(copied)["counts"])
+        record["moved"] = forward.same_rows(record["counts"], database.look(copied)["counts"])
         database.sync(copied)
     kept = forward.keep_folder(plan) / record["id"]
     kept.mkdir(mode=0o700, exist_ok=True)
