@@ -18,12 +18,13 @@ from host import Failure
 
 
 def deployed(plan):
-    """What the host's own record says is deployed: its version and image, or empty words."""
+    """What is deployed: the image that runs and what the host's own record says of it, or empty words. A run that was cut short may not have recorded it."""
     try:
         fact = json.loads(pathlib.Path(plan["fact"]).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         fact = {}
-    return {"image": fact.get("image", plan["running_image"]), "version": fact.get("version", ""), "url": fact.get("local_url", plan["url"])}
+    image = plan["running_image"] or fact.get("image", "")
+    return {"image": image, "version": fact.get("version", "") if image == fact.get("image") else "", "url": fact.get("local_url", plan["url"])}
 
 
 def begin(journal, plan, seen):

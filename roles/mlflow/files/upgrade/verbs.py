@@ -83,7 +83,7 @@ def last_done():
     if not done or not done[-1]["from"]["image"]:
         raise Failure("There is no earlier deployment to go back to: no upgrade of this server is recorded.")
     record = done[-1]
-    now = steps.deployed(record["plan"])["image"]
+    now = steps.deployed({**record["plan"], "running_image": ""})["image"]
     if now != record["to"]["image"]:
         raise Failure(f"The server runs {now}, and the last upgrade was to {record['to']['image']}. Going back from there is not known to be safe.")
     if record["migrates"] and not os.path.exists(record["backup"]):
