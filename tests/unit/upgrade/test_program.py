@@ -61,7 +61,7 @@ def test_killed(world, monkeypatch, state, where, after):
     assert (world.running, world.store()) == ("mlflow:new", ("b", world.rows))
     assert world.modules.verbs.commit()["outcome"] == "committed"
     assert not (world.modules.verbs.JOURNAL.folder / "pending.json").exists()
-    assert not (world.tree / ".upgrade/work/mlflow.db").exists()
+    assert not (world.tree / ".upgrade/work").exists()
 
 
 def test_there_is_a_database_at_every_moment(world, monkeypatch):

@@ -80,6 +80,8 @@ def summary(record):
 def commit(journal, record):
     """The new server is accepted: write the fact, remove what is not to be kept, close the record."""
     plan = record["plan"]
+    if plan["database"]:
+        shutil.rmtree(forward.folder_of(plan) / "work", ignore_errors=True)
     journal.close(record, "done")
     told = summary(record)
     # Its own file: the fact of the deployment is worked out from variables alone, and these are measured.
