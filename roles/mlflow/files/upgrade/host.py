@@ -1,0 +1,91 @@
+#!/usr/bin/env python
+# Copyright: (c) 2026, The mlops.mlflow authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The host as the upgrade uses it: systemd, the Docker Engine's own client, HTTP. Every failure is a Failure with a message for the operator."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+class Failure(Exception):
+    """Something that the operator has to know, in words."""
+
+
+def say(text):
+    print(time.strftime("%H:%M:%S ") + text, file=sys.stderr, flush=True)
+
+
+def run(*words, text=None, fine=(0,), seconds=None):
+    """Standard output of a command. Any other status than one of fine is a Failure with the end of what the command said."""
+    try:
+        done = subprocess.run(words, input=text or "", capture_output=True, text=True, check=False, timeout=seconds)
+    except (OSError, subprocess.TimeoutExpired) as reason:
+        raise Failure(f"'{' '.join(words[:3])}': {reason}") from reason
+    if done.returncode not in fine:
+        raise Failure(f"'{' '.join(words[:3])}' ended with {done.returncode}: " + "\n".join((done.stderr + done.stdout).strip().splitlines()[-12:]))
+    return done.stdout
+
+
+def systemctl(*words, fine=(0,)):
+    return run("systemctl", *words, fine=fine).strip()
+
+
+def state(unit):
+    return systemctl("show", "--property=ActiveState", unit).partition("=")[2]
+
+
+def stop(unit):
+    # 5: there is no such unit.
+    systemctl("stop", unit, fine=(0, 5))
+    systemctl("reset-failed", unit, fine=(0, 1, 5))
+
+
+def start(unit):
+    """Start a unit; it returns when the server answers. The end of its journal is part of the message where it does not."""
+    systemctl("daemon-reload")
+    systemctl("reset-failed", unit, fine=(0, 1))
+    try:
+        systemctl("start", unit)
+    except Failure as reason:
+        last = run("journalctl", "--unit", unit, "--lines", "20", "--no-pager", "--output", "cat", fine=(0, 1))
+        raise Failure(f"{unit} did not start: {reason}\nLast lines of its journal:\n{last}") from reason
+
+
+def version(url, seconds=30):
+    """The version that the server at url tells."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url + "/version", timeout=5) as answer:
+                return answer.read().decode().strip(' "\n')
+        except (urllib.error.URLError, OSError) as reason:
+            if time.monotonic() > deadline:
+                raise Failure(f"{url}/version does not answer: {reason}") from reason
+            time.sleep(0.1)
+
+
+def image_there(image):
+    return bool(run("docker", "image", "inspect", "--format", "{{.Id}}", image, fine=(0, 1)).strip())
+
+
+def remove_container(name):
+    run("docker", "rm", "--force", name, fine=(0, 1))
+
+
+def container(plan, image, *options, name=""):
+    """Words of a command that runs inside.py in a container of an image: without rights, and without network unless the store is a server."""
+    words = ["docker", "run", "--rm", "--interactive", "--log-driver", "none", "--user", f"{plan['uid']}:{plan['gid']}", "--read-only", "--tmpfs", "/tmp"]
+    words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--volume", f"{plan['program']}/inside.py:/run/inside.py:ro", "--env", "HOME=/tmp"]
+    words += ["--network", "none"] if plan["database"] else plan["container_options"]
+    return [*words, *(["--name", name] if name else []), *options, "--entrypoint", "python3", image, "/run/inside.py"]
+
+
+def about(plan, image):
+    """Version and schema revisions of an image, see inside.py."""
+    return json.loads(run(*container(plan, image), "about", seconds=300))
