@@ -102,6 +102,13 @@ def file(name):
     }
 
 
+def shown(module, systemctl, names, properties):
+    """What systemd tells of units, by name, with its own names of the properties, and why it told nothing ("" where it did)."""
+    code, out, err = module.run_command([systemctl, "show", "--property=" + ",".join(properties), *names])
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n")]
+    return dict(zip(names, blocks)), (err.strip() or "systemctl failed") if code else ""
+
+
 def units(module, names):
     """State of systemd units, by name. See the properties in systemctl(1), section `show`."""
     keys = {"ActiveState": "active", "UnitFileState": "enabled", "LoadState": "load", "NeedDaemonReload": "need_reload",
@@ -110,9 +117,7 @@ def units(module, names):
     systemctl = module.get_bin_path("systemctl")
     if not names or not systemctl:
         return states
-    _code, out, _err = module.run_command([systemctl, "show", "--property=Id," + ",".join(keys), *names])
-    for name, block in zip(names, out.strip().split("\n\n")):
-        pairs = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    for name, pairs in shown(module, systemctl, names, ["Id", *keys])[0].items():
         states[name] = {short: pairs.get(key, "") for key, short in keys.items()}
         states[name]["need_reload"] = states[name]["need_reload"] == "yes"
     return states

@@ -14,7 +14,7 @@ import time
 import urllib.parse
 
 from ansible_collections.mlops.mlflow.plugins.module_utils.engine import docker, epoch
-from ansible_collections.mlops.mlflow.plugins.module_utils.host import parse_json, read
+from ansible_collections.mlops.mlflow.plugins.module_utils.host import parse_json, read, shown
 
 # SD_MESSAGE_UNIT_RESTART_SCHEDULED of sd-messages.h
 RESTART = "5eb03494b6584870a536b337290809b3"
@@ -31,13 +31,11 @@ print(json.dumps({"known": known, "heads": [one for one in known if one not in b
 
 def units(module, names):
     """State of systemd units, by name, with systemd's own names of the properties."""
-    systemctl = module.get_bin_path("systemctl", required=True)
-    keys = "LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload,NRestarts"
-    code, out, err = module.run_command([systemctl, "show", f"--property={keys}", *names])
-    if code:
-        raise RuntimeError(err.strip() or "systemctl failed")
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in out.strip().split("\n\n")]
-    return dict(zip(names, blocks))
+    properties = ["LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "NeedDaemonReload", "NRestarts"]
+    found, problem = shown(module, module.get_bin_path("systemctl", required=True), names, properties)
+    if problem:
+        raise RuntimeError(problem)
+    return found
 
 
 def restarts(module, unit):

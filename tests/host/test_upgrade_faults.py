@@ -61,8 +61,8 @@ def images(filled, site):
     refused = site.run(NAME, variables={**NEW, "mlflow_version": "3.16.1"})
     assert refused.status != 0 and "mlflow_version is 3.16.1" in refused.message(NAME) and NEW_VERSION in refused.message(NAME)
     script = IMAGES.format(new=NEW["mlflow_image"], journal=JOURNAL, versions=VERSIONS)
-    host.check_output(f"cat > /root/images.sh <<'EOS'\n{script}\nEOS")
-    host.check_output(f"sh /root/images.sh <<'EOS'\n{BROKEN_MIGRATION}\nEOS")
+    host.check_output(f"cat > /srv/images.sh <<'EOS'\n{script}\nEOS")
+    host.check_output(f"sh /srv/images.sh <<'EOS'\n{BROKEN_MIGRATION}\nEOS")
 
 
 def serves_as_before(filled, writer=None):

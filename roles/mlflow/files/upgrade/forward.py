@@ -91,8 +91,8 @@ class Migration:
         self.name, self.log = f"{plan['service']}-migration", log
         environment, options = plan.get("environment") or {}, []
         if plan["database"]:
-            environment = {"MLFLOW_BACKEND_STORE_URI": "sqlite:////work/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
-            options = ["--volume", f"{work}:/work", "--env", "SQLITE_TMPDIR=/work", "--env", "TMPDIR=/work"]
+            environment = {"MLFLOW_BACKEND_STORE_URI": "sqlite:////upgrade/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
+            options = ["--volume", f"{work}:/upgrade", "--env", "SQLITE_TMPDIR=/upgrade", "--env", "TMPDIR=/upgrade"]
         host.remove_container(self.name)
         with open(log, "w", encoding="utf-8") as errors:
             self.process = subprocess.Popen(
