@@ -49,16 +49,12 @@ options:
     description: Time limit of each look.
     type: int
     default: 20
+extends_documentation_fragment:
+  - mlops.mlflow.reads
 attributes:
   action:
     description: Has a part that runs on the controller.
     support: full
-  check_mode:
-    description: Reads only; a check run and a real run do the same.
-    support: full
-  diff_mode:
-    description: Changes nothing, so that there is no difference to show.
-    support: none
 author:
   - The mlops.mlflow authors (@mlops)
 """

@@ -64,13 +64,8 @@ options:
   ca_file:
     description: PEM file that is trusted for O(urls) in addition to the host's own trust store. It is also checked to be readable and to hold certificates.
     type: str
-attributes:
-  check_mode:
-    description: Reads only; a check run and a real run do the same.
-    support: full
-  diff_mode:
-    description: Changes nothing, so that there is no difference to show.
-    support: none
+extends_documentation_fragment:
+  - mlops.mlflow.reads
 author:
   - The mlops.mlflow authors (@mlops)
 """
