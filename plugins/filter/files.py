@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The mlops.mlflow authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filter: which files of a host differ from what they should be."""
+"""Filters: which files and folders of a host differ from what they should be."""
 
 from __future__ import annotations
 
@@ -27,6 +27,25 @@ def differing(wanted, present):
     return found
 
 
+def differing_folders(wanted, present, uid, gid):
+    """Entries of wanted that a host lacks or has otherwise, each with its owner, group and mode.
+
+    wanted: list of {"path": str, "owner": number, "group": number, "mode": octal digits as str}; without them an entry has uid, gid and "0755".
+    present: dictionary by path of {"exists", "is_dir", "mode", "uid", "gid"}, as mlops.mlflow.mlflow_host_info returns it.
+    Raises AnsibleFilterError when the host was not asked about one of the folders.
+    """
+    found = []
+    for entry in wanted:
+        entry = {"owner": str(uid), "group": str(gid), "mode": "0755", **entry}
+        if entry["path"] not in present:
+            raise AnsibleFilterError(f"the host was not asked about {entry['path']}")
+        now = present[entry["path"]]
+        owned = (str(now["uid"]), str(now["gid"]), int(now["mode"], 8)) == (str(entry["owner"]), str(entry["group"]), int(entry["mode"], 8))
+        if not (now["exists"] and now["is_dir"] and owned):
+            found.append(entry)
+    return found
+
+
 class FilterModule:
     def filters(self):
-        return {"differing": differing}
+        return {"differing": differing, "differing_folders": differing_folders}

@@ -71,3 +71,14 @@ def test_a_missing_file_differs():
 def test_a_file_nobody_asked_about_is_an_error():
     with pytest.raises(AnsibleFilterError, match="/etc/x"):
         files.differing(WANTED, {})
+
+
+def test_folders_that_are_absent_or_otherwise():
+    well = {"exists": True, "is_dir": True, "uid": 7, "gid": 8, "mode": "0755"}
+    present = {"/a": well, "/b": dict(well, mode="0777"), "/c": dict(well, exists=False), "/d": dict(well, is_dir=False), "/e": dict(well, uid=0)}
+    wanted = [{"path": path} for path in present] + [{"path": "/a", "mode": "755"}, {"path": "/e", "owner": 0}]
+    found = files.differing_folders(wanted, present, 7, 8)
+    assert [entry["path"] for entry in found] == ["/b", "/c", "/d", "/e"]
+    assert found[0] == {"path": "/b", "owner": "7", "group": "8", "mode": "0755"}
+    with pytest.raises(AnsibleFilterError, match="/nowhere"):
+        files.differing_folders([{"path": "/nowhere"}], present, 7, 8)
