@@ -86,22 +86,23 @@ busy() {
     return 1
 }
 
+# start_job JOB: in the background; run_jobs waits for it
+start_job() {
+    say "  start   $(title "$1")"
+    run_job "$1" > "$logs/$1.log" 2>&1 < /dev/null 9>&- &
+    running="${running:+$running }$1"
+}
+
+# run_jobs JOB...: those, and whichever run already
 run_jobs() {
-    most=${BIN_TEST_JOBS:-$(side_by_side)}
-    waiting=$jobs running=
+    most=${BIN_TEST_JOBS:-$(side_by_side)} waiting=$*
     while [ -n "$waiting$running" ]; do
         still=
         for job in $waiting; do
             name=${job#scenario:}
             # a benchmark measures time: nothing runs beside it
             if [ "$(echo "$running" | wc -w)" -ge "$most" ] || busy "${name%:*}" || { [ "$job" = benchmarks ] && [ -n "$running" ]; } ||
-                [ "$running" = benchmarks ]; then
-                still="$still $job"
-                continue
-            fi
-            say "  start   $(title "$job")"
-            run_job "$job" > "$logs/$job.log" 2>&1 < /dev/null 9>&- &
-            running="${running:+$running }$job"
+                [ "$running" = benchmarks ]; then still="$still $job"; else start_job "$job"; fi
         done
         waiting=${still# }
         sleep 1

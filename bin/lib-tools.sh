@@ -53,14 +53,25 @@ tools_environment() {
     export PATH ANSIBLE_COLLECTIONS_PATH VIRTUAL_ENV="$1"
 }
 
-# make_host_images debian12...: sets MLFLOW_TEST_IMAGE_DEBIAN12...
+# hosts_of JOB...: the images of hosts that these need, as make_host_images takes them
+hosts_of() {
+    for job in "$@"; do
+        name=${job#scenario:}
+        case $job in
+            scenario:*) sed -n 's/.*[$]{MLFLOW_TEST_IMAGE_\(DEBIAN[0-9A-Z_]*\)}.*/\1/p' "$root/molecule/${name%:*}/molecule.yml" ;;
+            benchmarks) echo DEBIAN12 && echo DEBIAN13 ;;
+        esac
+    done | sort -u | tr '[:upper:]_' '[:lower:]-'
+}
+
+# make_host_images debian12 debian13-docker...: sets MLFLOW_TEST_IMAGE_DEBIAN12, MLFLOW_TEST_IMAGE_DEBIAN13_DOCKER...
 make_host_images() {
     for os in "$@"; do
         image=$("$root/tests/images/host-image" "$os" --tag) || return 1
         docker image inspect "$image" >/dev/null 2>&1 || made image "$image"
         "$root/tests/images/host-image" "$os" || return 1
         said="${said:+$said }$image"
-        export "MLFLOW_TEST_IMAGE_$(echo "$os" | tr '[:lower:]' '[:upper:]')=$image"
+        export "MLFLOW_TEST_IMAGE_$(echo "$os" | tr '[:lower:]-' '[:upper:]_')=$image"
     done
 }
 
