@@ -1,0 +1,145 @@
+#!/usr/bin/env python
+# Copyright: (c) 2026, The mlops.mlflow authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The rows of runs in a backend store, whichever database it is: read, removed and put back whole. Called by archive.py and unarchive.py.
+
+Rows are removed here and not with the store's methods: those remove a run, its models and its inputs in a transaction each, and the
+first two leave `inputs` behind. Here a family goes in one transaction, after its rows have been compared with the archive in that very
+transaction. Tables are read from the database, so that columns of other versions of MLflow come along.
+"""
+
+from __future__ import annotations
+
+import os
+
+import sqlalchemy
+from checksum import Sum
+
+# The rows of a family, by what names them; in an order in which they can be inserted. Data sets are shared by runs and are never removed.
+OWN = {"runs": "run_uuid", "metrics": "run_uuid", "latest_metrics": "run_uuid", "params": "run_uuid", "tags": "run_uuid",
+       "logged_models": "model_id", "logged_model_metrics": "model_id", "logged_model_params": "model_id", "logged_model_tags": "model_id",
+       "inputs": "", "input_tags": "input_uuid"}
+SHARED = "datasets"
+ENDS = {"source": {"DATASET", "RUN_INPUT", "RUN_OUTPUT"}, "destination": {"RUN", "MODEL_INPUT", "MODEL_OUTPUT"}}
+URIS = {"runs": "artifact_uri", "logged_models": "artifact_location"}
+CHUNK, FETCHED, BUSY_SECONDS = 400, 5000, 60
+# A row with its indexes, roughly; and of a run beside its metrics.
+BYTES_OF_METRIC, BYTES_OF_RUN = 150, 8192
+
+
+def connect():
+    engine = sqlalchemy.create_engine(os.environ["MLFLOW_BACKEND_STORE_URI"], poolclass=sqlalchemy.pool.NullPool)
+    if engine.dialect.name == "sqlite":
+        @sqlalchemy.event.listens_for(engine, "connect")
+        def prepare(connection, _record):
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    return engine
+
+
+class Rows:
+    def __init__(self, engine=None):
+        self.engine = engine or connect()
+        everything = sqlalchemy.MetaData()
+        everything.reflect(self.engine)
+        self.tables = everything.tables
+        with self.engine.connect() as connection:
+            self.schema = connection.scalar(sqlalchemy.text("SELECT version_num FROM alembic_version"))
+            table = self.tables["inputs"]
+            self.ends = {end: known.union(connection.scalars(sqlalchemy.select(table.c[f"{end}_type"]).distinct())) for end, known in ENDS.items()}
+
+    def columns(self, name):
+        return [column for column in self.tables[name].columns if column.computed is None]
+
+    def where(self, name, connection, family):
+        """Yield conditions that together are true of all rows of a family in a table."""
+        table = self.tables[name]
+        if name == "inputs":
+            for ids in chunks([*family["runs"], *family["models"]]):
+                yield sqlalchemy.or_(*(sqlalchemy.and_(table.c[f"{end}_type"].in_(kinds), table.c[f"{end}_id"].in_(ids)) for end, kinds in self.ends.items()))
+        else:
+            if name in ("input_tags", SHARED):
+                names = [column.name for column in self.columns("inputs")]
+                inputs = [dict(zip(names, row)) for row in self.read("inputs", connection, family)]
+                ids = {row["input_uuid" if name == "input_tags" else "source_id"] for row in inputs}
+            else:
+                ids = family["runs" if OWN[name] == "run_uuid" else "models"]
+            for some in chunks(sorted(ids)):
+                yield table.c[OWN.get(name, "dataset_uuid")].in_(some)
+
+    def read(self, name, connection, family):
+        """Yield the rows of a family in a table, each once."""
+        seen = set()
+        for condition in self.where(name, connection, family):
+            for row in connection.execute(sqlalchemy.select(*self.columns(name)).where(condition).execution_options(yield_per=FETCHED)):
+                # Both ends of an input may be of the family, and in two chunks.
+                if name != "inputs" or tuple(row) not in seen:
+                    seen.update([tuple(row)] if name == "inputs" else [])
+                    yield list(row)
+
+    def own(self):
+        return [name for name in OWN if name in self.tables]
+
+    def measure(self, family):
+        """Bytes that the rows of a family take at most, roughly."""
+        table = self.tables["metrics"]
+        with self.engine.connect() as connection:
+            counts = [connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(table.c.run_uuid.in_(some)))
+                      for some in chunks(family["runs"])]
+        return sum(counts) * BYTES_OF_METRIC + len(family["runs"]) * BYTES_OF_RUN
+
+    def lines(self, connection, family):
+        """Yield what an archive holds of a family. What is told of its tables, data sets and experiments goes into `family`."""
+        family.update(tables={}, datasets=[], experiments=[], uris={})
+        for name in [SHARED, *self.own()]:
+            total, names = Sum(), [column.name for column in self.columns(name)]
+            for row in self.read(name, connection, family):
+                if not total.rows:
+                    yield {"table": name, "columns": names}
+                total.add([row])
+                told = dict(zip(names, row))
+                if name == SHARED:
+                    family["datasets"].append([told[column] for column in ("dataset_uuid", "experiment_id", "name", "digest")])
+                if told.get(URIS.get(name)):
+                    family["uris"][told[OWN[name]]] = [told[URIS[name]], told["experiment_id"]]
+                if told.get("experiment_id") not in (None, *family["experiments"]):
+                    family["experiments"].append(told["experiment_id"])
+                yield row
+            if name != SHARED:
+                family["tables"][name] = total.tell()
+
+    def compare(self, connection, family, translate=None):
+        """Rows of a family here and in its archive: `absent`, `equal`, or the name of the first table that differs."""
+        found = {}
+        for name, told in family["tables"].items():
+            if name not in self.tables:
+                return name
+            total = Sum()
+            names = [column.name for column in self.columns(name)]
+            for row in self.read(name, connection, family):
+                total.add([translate(name, dict(zip(names, row))) if translate else row])
+            found[name] = total.tell() == told
+            if name == "runs" and not total.rows:
+                return "absent"
+        return next((name for name, equal in found.items() if not equal), "equal")
+
+    def remove(self, family):
+        """Remove a family if it is here as it is in its archive. Returns what `compare` found."""
+        with self.engine.begin() as connection:
+            if self.engine.dialect.name == "sqlite":
+                # From here on nobody else writes.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            # Elsewhere, nobody adds rows to a run that is locked.
+            for condition in self.where("runs", connection, family):
+                connection.execute(sqlalchemy.select(self.tables["runs"].c.run_uuid).where(condition).with_for_update()).all()
+            outcome = self.compare(connection, family)
+            if outcome == "equal":
+                for name in reversed(self.own()):
+                    for condition in list(self.where(name, connection, family)):
+                        connection.execute(self.tables[name].delete().where(condition))
+        return outcome
+
+
+def chunks(ids):
+    ids = list(ids)
+    return [ids[start:start + CHUNK] for start in range(0, len(ids), CHUNK)]
