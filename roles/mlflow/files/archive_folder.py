@@ -20,7 +20,6 @@ import time
 
 import archive_file
 import archive_read
-import sqlalchemy
 
 END, PART, MARK, LIST, RESTORED = ".tar.gz", ".part", ".removing", ".json", "restored.json"
 
@@ -69,11 +68,13 @@ def new_path(folder):
 
 def experiments_of(connection, families, tables):
     """What a server needs to know of the experiments of some families, by their ids."""
+    from sqlalchemy import select
+
     found, table, tags = {}, tables["experiments"].c, tables["experiment_tags"].c
     for key in {key for family in families for key in family["experiments"]}:
-        name, place = connection.execute(sqlalchemy.select(table.name, table.artifact_location).where(table.experiment_id == key)).one()
+        name, place = connection.execute(select(table.name, table.artifact_location).where(table.experiment_id == key)).one()
         found[key] = {"name": name, "place": place,
-                      "tags": [list(row) for row in connection.execute(sqlalchemy.select(tags.key, tags.value).where(tags.experiment_id == key))]}
+                      "tags": [list(row) for row in connection.execute(select(tags.key, tags.value).where(tags.experiment_id == key))]}
     return found
 
 
