@@ -6,6 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from archive_parts import load
 
 NOW = time.time() * 1000
 OLD, YOUNG = NOW - 100 * 86400e3, NOW - 86400e3
@@ -26,12 +27,14 @@ class History:
     def run(self, key, end=OLD, start=OLD, experiment=1, stage="active", parent=None, uri="mlflow-artifacts:/{}/{}/artifacts"):
         if parent:
             self.add("parents", run=key, other=parent)
-        return self.add("runs", id=key, experiment_id=experiment, lifecycle_stage=stage, name=key, start_time=start, end_time=end, uri=uri.format(experiment, key))
+        return self.add("runs", id=key, experiment_id=experiment, lifecycle_stage=stage, name=key, start_time=start, end_time=end,
+                        uri=uri.format(experiment, key))
 
     def model(self, key, source, link=None):
         if link:
             self.add("links", run=link, other=key)
-        return self.add("models", id=key, experiment_id=1, lifecycle_stage="active", since=OLD, uri=f"mlflow-artifacts:/1/models/{key}/artifacts", source_run_id=source)
+        return self.add("models", id=key, experiment_id=1, lifecycle_stage="active", since=OLD, source_run_id=source,
+                        uri=f"mlflow-artifacts:/1/models/{key}/artifacts")
 
     def version(self, run_id="", source="", storage_location=""):
         return self.add("versions", name="precious", version=3, run_id=run_id, source=source, storage_location=storage_location)
@@ -39,13 +42,10 @@ class History:
 
 @pytest.fixture
 def plan(tree, monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(tree.root / "roles/mlflow/files"))
-    import archive_plan
-    import cleanup_artifacts
-
+    archive = load(tree, monkeypatch)
     (tmp_path / "store").mkdir()
-    store = cleanup_artifacts.Artifacts(str(tmp_path / "store"))
-    return lambda history, **options: archive_plan.Plan(history.rows, store, 30, **options)
+    store = archive.artifacts.Artifacts(str(tmp_path / "store"))
+    return lambda history, **options: archive.plan.Plan(history.rows, store, 30, **options)
 
 
 def families(plan):

@@ -1,16 +1,19 @@
 #!/usr/bin/env python
 # Copyright: (c) 2026, The mlops.mlflow authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What names a run and goes into no archive: traces, evaluations, and whatever later versions of MLflow bring. Called by archive.py."""
+"""What names a run and goes into no archive: traces, evaluations, and whatever later versions of MLflow bring; and how much room the
+rows take that do. Called by archive.py."""
 
 from __future__ import annotations
 
 import sqlalchemy
-from archive_rows import OWN
+from archive_rows import OWN, chunks
 
 NAMES_A_RUN = ("run_uuid", "run_id", "source_run_id")
 # Their versions are looked at by cleanup_plan: deleted ones need nothing.
 ELSEWHERE = ("model_versions",)
+# A row with its indexes, roughly; and of a run beside its metrics.
+BYTES_OF_METRIC, BYTES_OF_RUN = 150, 8192
 
 
 def bound(rows):
@@ -32,3 +35,12 @@ def bound(rows):
             table = tables["trace_request_metadata"]
             note("traces", sqlalchemy.select(table.c.value).where(table.c.key.in_(["mlflow.sourceRun", "mlflow.modelId"])).distinct())
     return found
+
+
+def measure(rows, family):
+    """Bytes that the rows of a family take at most, roughly."""
+    table = rows.tables["metrics"]
+    with rows.engine.connect() as connection:
+        counts = [connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(table.c.run_uuid.in_(some)))
+                  for some in chunks(family["runs"])]
+    return sum(counts) * BYTES_OF_METRIC + len(family["runs"]) * BYTES_OF_RUN

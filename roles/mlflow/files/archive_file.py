@@ -102,8 +102,12 @@ class Writer:
         os.fsync(self.raw.fileno())
         self.raw.close()
 
+    def close(self):
+        for part in (self.tar, self.packed, self.raw):
+            with contextlib.suppress(OSError, ValueError):
+                part.close()
+
     def abandon(self):
-        with contextlib.suppress(OSError):
-            self.raw.close()
+        self.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)

@@ -66,18 +66,6 @@ def new_path(folder):
     return next(path for path in paths if not os.path.exists(path))
 
 
-def experiments_of(connection, families, tables):
-    """What a server needs to know of the experiments of some families, by their ids."""
-    from sqlalchemy import select
-
-    found, table, tags = {}, tables["experiments"].c, tables["experiment_tags"].c
-    for key in {key for family in families for key in family["experiments"]}:
-        name, place = connection.execute(select(table.name, table.artifact_location).where(table.experiment_id == key)).one()
-        found[key] = {"name": name, "place": place,
-                      "tags": [list(row) for row in connection.execute(select(tags.key, tags.value).where(tags.experiment_id == key))]}
-    return found
-
-
 def write(folder, families, rows, days):
     """Write the archive of some families, prove it, and only then give it its name. Returns its path and its manifest."""
     path = new_path(folder)
@@ -88,7 +76,7 @@ def write(folder, families, rows, days):
                 for name, file in family.pop("files").items():
                     writer.add_artifact(name, file)
                 writer.add_rows(f"rows/{family['runs'][0]}.jsonl", rows.lines(connection, family))
-            experiments = experiments_of(connection, families, rows.tables)
+            experiments = rows.experiments(connection, families)
         writer.finish({"mlflow": importlib.metadata.version("mlflow-skinny"), "schema": rows.schema, "written": int(time.time()), "days": days,
                        "counts": {kind: sum(len(family[kind]) for family in families) for kind in ("runs", "models")},
                        "columns": {name: [column.name for column in rows.columns(name)] for name in rows.own()},
@@ -115,9 +103,9 @@ def remove(path, manifest, rows, store):
         if outcome not in ("equal", "absent"):
             stay[family["runs"][0]] = "it changed while it was archived: " + (outcome if differing else f"its rows in table {outcome}")
             continue
-        for place in family["places"].values():
-            if store.within(place) and os.path.isdir(place):
-                store.remove(place)
+        # Also where nothing is left but the folders above.
+        for place in filter(store.within, family["places"].values()):
+            store.remove(place)
         gone.append(family)
     if not gone:
         # All of them are in the stores as they are: this file would only be in the way.

@@ -23,8 +23,6 @@ SHARED = "datasets"
 ENDS = {"source": {"DATASET", "RUN_INPUT", "RUN_OUTPUT"}, "destination": {"RUN", "MODEL_INPUT", "MODEL_OUTPUT"}}
 URIS = {"runs": "artifact_uri", "logged_models": "artifact_location"}
 CHUNK, FETCHED, BUSY_SECONDS = 400, 5000, 60
-# A row with its indexes, roughly; and of a run beside its metrics.
-BYTES_OF_METRIC, BYTES_OF_RUN = 150, 8192
 
 
 def connect():
@@ -80,14 +78,6 @@ class Rows:
     def own(self):
         return [name for name in OWN if name in self.tables]
 
-    def measure(self, family):
-        """Bytes that the rows of a family take at most, roughly."""
-        table = self.tables["metrics"]
-        with self.engine.connect() as connection:
-            counts = [connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(table.c.run_uuid.in_(some)))
-                      for some in chunks(family["runs"])]
-        return sum(counts) * BYTES_OF_METRIC + len(family["runs"]) * BYTES_OF_RUN
-
     def lines(self, connection, family):
         """Yield what an archive holds of a family. What is told of its tables, data sets and experiments goes into `family`."""
         family.update(tables={}, datasets=[], experiments=[], uris={})
@@ -107,6 +97,15 @@ class Rows:
                 yield row
             if name != SHARED:
                 family["tables"][name] = total.tell()
+
+    def experiments(self, connection, families):
+        """What a server needs to know of the experiments of some families, by their ids."""
+        found, table, tags = {}, self.tables["experiments"].c, self.tables["experiment_tags"].c
+        for key in sorted({key for family in families for key in family["experiments"]}):
+            name, place = connection.execute(sqlalchemy.select(table.name, table.artifact_location).where(table.experiment_id == key)).one()
+            rows = connection.execute(sqlalchemy.select(tags.key, tags.value).where(tags.experiment_id == key))
+            found[key] = {"name": name, "place": place, "tags": [list(row) for row in rows]}
+        return found
 
     def compare(self, connection, family, translate=None):
         """Rows of a family here and in its archive: `absent`, `equal`, or the name of the first table that differs."""
