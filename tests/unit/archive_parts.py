@@ -41,14 +41,18 @@ class Rows:
         return []
 
     def lines(self, connection, family):
-        family.update(tables=dict(self.there[family["runs"][0]]), experiments=[])
+        family.update(tables={name: {"rows": 1, "row": row} for name, row in self.there[family["runs"][0]].items()}, experiments=[])
         yield from self.there[family["runs"][0]].values()
 
     def experiments(self, connection, families):
         return {}
 
-    def remove(self, family):
-        found = self.there.get(family["runs"][0])
-        if found == family["tables"]:
-            del self.there[family["runs"][0]]
-        return "absent" if found is None else "equal" if found == family["tables"] else "tags"
+    def remove(self, families):
+        found = []
+        for family in families:
+            told = {name: table["row"] for name, table in family["tables"].items()}
+            here = self.there.get(family["runs"][0])
+            found.append("absent" if here is None else "equal" if here == told else "tags")
+            if here == told:
+                del self.there[family["runs"][0]]
+        return found

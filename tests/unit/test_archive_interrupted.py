@@ -31,6 +31,8 @@ class World:
             (folder / f"store/1/{key}/artifacts/deep/x").write_text(key * 1000, encoding="utf-8")
         self.store = archive.artifacts.Artifacts(str(folder / "store"))
         # Nobody clears up after a loss of power.
+        # One family in a transaction, so that there is something between two.
+        monkeypatch.setattr(archive.folder, "TOGETHER", 1)
         monkeypatch.setattr(archive.file.Writer, "abandon", archive.file.Writer.close)
         for module, names in ((archive.folder.os, ("fsync", "rename", "replace", "unlink", "rmdir")), (archive.artifacts.shutil, ("rmtree",)),
                               (self.rows, ("remove",)), (archive.file.Writer, ("add",)), (archive.read, ("verify",))):

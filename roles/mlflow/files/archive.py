@@ -88,7 +88,7 @@ class Work:
         return True
 
     def check_room(self, families):
-        needed = int(ROOM * sum(family["bytes"] + archive_bound.measure(self.rows, family) for family in families))
+        needed = int(ROOM * (sum(family["bytes"] for family in families) + archive_bound.measure(self.rows, families)))
         folder = self.options.folder
         while not os.path.isdir(folder):
             folder = os.path.dirname(folder)

@@ -37,10 +37,9 @@ def bound(rows):
     return found
 
 
-def measure(rows, family):
-    """Bytes that the rows of a family take at most, roughly."""
-    table = rows.tables["metrics"]
+def measure(rows, families):
+    """Bytes that the rows of some families take at most, roughly."""
+    table, runs = rows.tables["metrics"], [run for family in families for run in family["runs"]]
+    count = sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(table.c.run_uuid.in_(sqlalchemy.bindparam("ids", expanding=True)))
     with rows.engine.connect() as connection:
-        counts = [connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(table.c.run_uuid.in_(some)))
-                  for some in chunks(family["runs"])]
-    return sum(counts) * BYTES_OF_METRIC + len(family["runs"]) * BYTES_OF_RUN
+        return sum(connection.scalar(count, {"ids": some}) for some in chunks(runs)) * BYTES_OF_METRIC + len(runs) * BYTES_OF_RUN

@@ -22,6 +22,8 @@ import archive_file
 import archive_read
 
 END, PART, MARK, LIST, RESTORED = ".tar.gz", ".part", ".removing", ".json", "restored.json"
+# Rows, in about a second.
+TOGETHER = 20000
 
 
 def sync(folder):
@@ -66,6 +68,20 @@ def new_path(folder):
     return next(path for path in paths if not os.path.exists(path))
 
 
+def batches(families):
+    """Families that go in one transaction: many small ones, or a large one. Writers wait meanwhile."""
+    some, size = [], 0
+    for family in families:
+        rows = sum(told["rows"] for told in family["tables"].values())
+        if some and size + rows > TOGETHER:
+            yield some
+            some, size = [], 0
+        some.append(family)
+        size += rows
+    if some:
+        yield some
+
+
 def write(folder, families, rows, days):
     """Write the archive of some families, prove it, and only then give it its name. Returns its path and its manifest."""
     path = new_path(folder)
@@ -96,17 +112,19 @@ def write(folder, families, rows, days):
 def remove(path, manifest, rows, store):
     """Remove the runs of a complete archive from the stores. Returns families that are gone, and {first run: why it stays}."""
     gone, stay, told = [], {}, archive_read.artifacts(manifest)
-    for family in manifest["families"]:
-        differing = next((file for key, place in family["places"].items() for name, file in archive_file.files(place)
-                          if archive_file.state(file) != told.get(key, {}).get(name, [])[:2]), "")
-        outcome = f"{differing} changed" if differing else rows.remove(family)
-        if outcome not in ("equal", "absent"):
-            stay[family["runs"][0]] = "it changed while it was archived: " + (outcome if differing else f"its rows in table {outcome}")
-            continue
-        # Also where nothing is left but the folders above.
-        for place in filter(store.within, family["places"].values()):
-            store.remove(place)
-        gone.append(family)
+    for some in batches(manifest["families"]):
+        changed = [next((file for key, place in family["places"].items() for name, file in archive_file.files(place)
+                         if archive_file.state(file) != told.get(key, {}).get(name, [])[:2]), "") for family in some]
+        stay.update({family["runs"][0]: f"it changed while it was archived: {file}" for family, file in zip(some, changed) if file})
+        same = [family for family, file in zip(some, changed) if not file]
+        for family, outcome in zip(same, rows.remove(same)):
+            if outcome not in ("equal", "absent"):
+                stay[family["runs"][0]] = f"it changed while it was archived: its rows in table {outcome}"
+                continue
+            # Also where nothing is left but the folders above.
+            for place in filter(store.within, family["places"].values()):
+                store.remove(place)
+            gone.append(family)
     if not gone:
         # All of them are in the stores as they are: this file would only be in the way.
         os.unlink(path)

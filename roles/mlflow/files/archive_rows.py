@@ -28,10 +28,8 @@ CHUNK, FETCHED, BUSY_SECONDS = 400, 5000, 60
 def connect():
     engine = sqlalchemy.create_engine(os.environ["MLFLOW_BACKEND_STORE_URI"], poolclass=sqlalchemy.pool.NullPool)
     if engine.dialect.name == "sqlite":
-        @sqlalchemy.event.listens_for(engine, "connect")
-        def prepare(connection, _record):
-            connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        pragmas = f"PRAGMA foreign_keys=ON; PRAGMA busy_timeout={BUSY_SECONDS * 1000}"
+        sqlalchemy.event.listen(engine, "connect", lambda connection, _record: connection.executescript(pragmas))
     return engine
 
 
@@ -40,7 +38,7 @@ class Rows:
         self.engine = engine or connect()
         everything = sqlalchemy.MetaData()
         everything.reflect(self.engine)
-        self.tables = everything.tables
+        self.tables, self.made = everything.tables, {}
         with self.engine.connect() as connection:
             self.schema = connection.scalar(sqlalchemy.text("SELECT version_num FROM alembic_version"))
             table = self.tables["inputs"]
@@ -49,27 +47,33 @@ class Rows:
     def columns(self, name):
         return [column for column in self.tables[name].columns if column.computed is None]
 
-    def where(self, name, connection, family):
-        """Yield conditions that together are true of all rows of a family in a table."""
-        table = self.tables[name]
-        if name == "inputs":
-            for ids in chunks([*family["runs"], *family["models"]]):
-                yield sqlalchemy.or_(*(sqlalchemy.and_(table.c[f"{end}_type"].in_(kinds), table.c[f"{end}_id"].in_(ids)) for end, kinds in self.ends.items()))
-        else:
-            if name in ("input_tags", SHARED):
-                names = [column.name for column in self.columns("inputs")]
-                inputs = [dict(zip(names, row)) for row in self.read("inputs", connection, family)]
-                ids = {row["input_uuid" if name == "input_tags" else "source_id"] for row in inputs}
+    def statements(self, name):
+        """What reads and what removes the rows of a table that some ids name; compiled once."""
+        if name not in self.made:
+            table, ids = self.tables[name], sqlalchemy.bindparam("ids", expanding=True)
+            if name == "inputs":
+                which = sqlalchemy.or_(*(sqlalchemy.and_(table.c[f"{end}_type"].in_(sorted(kinds)), table.c[f"{end}_id"].in_(ids))
+                                         for end, kinds in self.ends.items()))
             else:
-                ids = family["runs" if OWN[name] == "run_uuid" else "models"]
-            for some in chunks(sorted(ids)):
-                yield table.c[OWN.get(name, "dataset_uuid")].in_(some)
+                which = table.c[OWN.get(name, "dataset_uuid")].in_(ids)
+            self.made[name] = (sqlalchemy.select(*self.columns(name)).where(which).execution_options(yield_per=FETCHED), table.delete().where(which))
+        return self.made[name]
+
+    def ids(self, name, connection, family):
+        """What names the rows of a family in a table."""
+        if name == "inputs":
+            return [*family["runs"], *family["models"]]
+        if name in ("input_tags", SHARED):
+            names = [column.name for column in self.columns("inputs")]
+            key = names.index("input_uuid" if name == "input_tags" else "source_id")
+            return sorted({row[key] for row in self.read("inputs", connection, family)})
+        return family["runs" if OWN[name] == "run_uuid" else "models"]
 
     def read(self, name, connection, family):
         """Yield the rows of a family in a table, each once."""
         seen = set()
-        for condition in self.where(name, connection, family):
-            for row in connection.execute(sqlalchemy.select(*self.columns(name)).where(condition).execution_options(yield_per=FETCHED)):
+        for some in chunks(self.ids(name, connection, family)):
+            for row in connection.execute(self.statements(name)[0], {"ids": some}):
                 # Both ends of an input may be of the family, and in two chunks.
                 if name != "inputs" or tuple(row) not in seen:
                     seen.update([tuple(row)] if name == "inputs" else [])
@@ -103,8 +107,8 @@ class Rows:
         found, table, tags = {}, self.tables["experiments"].c, self.tables["experiment_tags"].c
         for key in sorted({key for family in families for key in family["experiments"]}):
             name, place = connection.execute(sqlalchemy.select(table.name, table.artifact_location).where(table.experiment_id == key)).one()
-            rows = connection.execute(sqlalchemy.select(tags.key, tags.value).where(tags.experiment_id == key))
-            found[key] = {"name": name, "place": place, "tags": [list(row) for row in rows]}
+            told = connection.execute(sqlalchemy.select(tags.key, tags.value).where(tags.experiment_id == key))
+            found[key] = {"name": name, "place": place, "tags": list(map(list, told))}
         return found
 
     def compare(self, connection, family, translate=None):
@@ -122,23 +126,25 @@ class Rows:
                 return "absent"
         return next((name for name, equal in found.items() if not equal), "equal")
 
-    def remove(self, family):
-        """Remove a family if it is here as it is in its archive. Returns what `compare` found."""
+    def remove(self, families):
+        """Remove families that are here as they are in their archive, all in one transaction. Returns what `compare` found of each."""
         with self.engine.begin() as connection:
             if self.engine.dialect.name == "sqlite":
                 # From here on nobody else writes.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-            # Elsewhere, nobody adds rows to a run that is locked.
-            for condition in self.where("runs", connection, family):
-                connection.execute(sqlalchemy.select(self.tables["runs"].c.run_uuid).where(condition).with_for_update()).all()
-            outcome = self.compare(connection, family)
-            if outcome == "equal":
-                for name in reversed(self.own()):
-                    for condition in list(self.where(name, connection, family)):
-                        connection.execute(self.tables[name].delete().where(condition))
-        return outcome
+            else:
+                # Nobody adds rows to a run that is locked.
+                key = self.tables["runs"].c.run_uuid
+                for some in chunks([run for family in families for run in family["runs"]]):
+                    connection.execute(sqlalchemy.select(key).where(key.in_(some)).with_for_update()).all()
+            found = [self.compare(connection, family) for family in families]
+            for family in (family for family, outcome in zip(families, found) if outcome == "equal"):
+                ids = {name: self.ids(name, connection, family) for name in self.own() if family["tables"][name]["rows"]}
+                for name in reversed(ids):
+                    for some in chunks(ids[name]):
+                        connection.execute(self.statements(name)[1], {"ids": some})
+        return found
 
 
 def chunks(ids):
-    ids = list(ids)
     return [ids[start:start + CHUNK] for start in range(0, len(ids), CHUNK)]
