@@ -100,17 +100,18 @@ class Work:
         self.target.make_experiments()
         waiting = {family["runs"][0]: family for family in families}
         places = {key: place for family in families for key, place in self.places(family).items()}
-        for name, file in archive_read.members(self.options.archive):
-            kind, key = name.split("/")[0], name.split("/")[-1].removesuffix(".jsonl")
-            if kind == "artifacts" and name.split("/")[1] in places:
-                archive_read.unpack(file, os.path.join(places[name.split("/")[1]], *name.split("/")[2:]), self.manifest["members"][name])
-            elif kind == "rows" and key in waiting:
-                with self.rows.engine.begin() as connection:
-                    self.target.insert(connection, map(json.loads, file))
-                    found = self.target.compare(connection, waiting[key])
-                    if found != "equal":
-                        raise Trouble(f"run {key} came out differently in table {found} and was not brought back")
-                self.result["families"].append(waiting[key])
+        with self.rows.engine.connect() as connection:
+            for name, file in archive_read.members(self.options.archive):
+                kind, key = name.split("/")[0], name.split("/")[-1].removesuffix(".jsonl")
+                if kind == "artifacts" and name.split("/")[1] in places:
+                    archive_read.unpack(file, os.path.join(places[name.split("/")[1]], *name.split("/")[2:]), self.manifest["members"][name])
+                elif kind == "rows" and key in waiting:
+                    with connection.begin():
+                        self.target.insert(connection, map(json.loads, file))
+                        found = self.target.compare(connection, waiting[key])
+                        if found != "equal":
+                            raise Trouble(f"run {key} came out differently in table {found} and was not brought back")
+                    self.result["families"].append(waiting[key])
 
 
 def report(result):
