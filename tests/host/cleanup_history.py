@@ -21,10 +21,21 @@ base.commit()
 """
 
 
-def play(host, playbook, *options, **variables):
+def start(host, playbook, *options, **variables):
+    """Begin with a playbook, and do not wait for its end."""
     command = ["ansible-playbook", "-i", os.environ["MOLECULE_INVENTORY_FILE"], "--limit", host.backend.get_hostname(), ROOT / playbook, *options]
     environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
-    return subprocess.run([*command, "-e", json.dumps(variables)], capture_output=True, text=True, timeout=900, check=False, env=environment)
+    return subprocess.Popen([*command, "-e", json.dumps(variables)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def play(host, playbook, *options, **variables):
+    with start(host, playbook, *options, **variables) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=900)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def inside(host, program, *words):

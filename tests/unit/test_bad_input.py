@@ -83,7 +83,8 @@ def test_accepted(run, name):
 
 def rules(tree):
     """Return what each rule says, as a pattern: expressions stand for any text."""
-    said = [rule["say"] for rule in tree.yaml("roles/mlflow/vars/main/input_rules.yml")["__mlflow_input_rules"]]
+    lists = {"input_rules.yml": "__mlflow_input_rules", "archive.yml": "__mlflow_archive_rules"}
+    said = [rule["say"] for file, name in lists.items() for rule in tree.yaml(f"roles/mlflow/vars/main/{file}")[name]]
     assert said
     return {text: ".*".join(re.escape(part) for part in re.split(r"\{\{.*?\}\}", flat(text))) for text in said}
 

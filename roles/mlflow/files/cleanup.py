@@ -116,6 +116,19 @@ def report(result, options):
     return lines + [f"FAILED: {failure}" for failure in result["failed"]]
 
 
+@contextlib.contextmanager
+def alone():
+    """Nothing else that removes runs of this server goes on meanwhile."""
+    if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1"):
+        sys.exit("This server has workspaces, which are not handled here. For a clean-up, use 'mlflow gc --all-workspaces'.")
+    with open(os.path.join(os.environ.get("TMPDIR", "/tmp"), "cleanup.lock"), "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("Another clean-up of this server, or the work with an archive, is going on.")
+        yield
+
+
 def main(words):
     parser = argparse.ArgumentParser()
     parser.add_argument("verb", choices=["plan", "apply"])
@@ -124,13 +137,7 @@ def main(words):
     parser.add_argument("--vacuum", action="store_true")
     options = parser.parse_args(words)
     server.read_environment()
-    if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1"):
-        sys.exit("This server has workspaces, which the clean-up does not handle. Use 'mlflow gc --all-workspaces'.")
-    with open(os.path.join(os.environ.get("TMPDIR", "/tmp"), "cleanup.lock"), "w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.exit("Another clean-up of this server is running.")
+    with alone():
         work = Work(options)
         result = work.run()
     goes = sum(len(result[kind]) for kind in KINDS) + (len(result["orphans"]) if options.orphans == "remove" else 0)

@@ -11,7 +11,6 @@ import re
 import time
 
 import cleanup_artifacts as artifacts
-import sqlalchemy
 
 QUERIES = {
     "experiments": "SELECT experiment_id AS id, name, lifecycle_stage, last_update_time AS since, artifact_location AS uri FROM experiments",
@@ -20,15 +19,18 @@ QUERIES = {
               " FROM logged_models",
     "versions": "SELECT name, version, run_id, source, storage_location FROM model_versions WHERE current_stage <> 'Deleted_Internal'",
     "traces": "SELECT request_id AS id, (SELECT value FROM trace_tags WHERE trace_tags.request_id = trace_info.request_id"
-              " AND key = 'mlflow.artifactLocation') AS uri, experiment_id FROM trace_info",
+              " AND trace_tags.key = 'mlflow.artifactLocation') AS uri, experiment_id FROM trace_info",
 }
 YOUNG_DAYS = 1
 
 
-def read_store():
+def read_store(queries=None):
+    """Rows of each query, by its name."""
+    import sqlalchemy
+
     engine = sqlalchemy.create_engine(os.environ["MLFLOW_BACKEND_STORE_URI"], poolclass=sqlalchemy.pool.NullPool)
     with engine.connect() as connection:
-        return {name: connection.execute(sqlalchemy.text(query)).all() for name, query in QUERIES.items()}
+        return {name: connection.execute(sqlalchemy.text(query)).all() for name, query in (queries or QUERIES).items()}
 
 
 def registered(rows):
@@ -42,6 +44,14 @@ def registered(rows):
         if model.id in names and model.source_run_id:
             names.setdefault(model.source_run_id, names[model.id])
     return names
+
+
+def claims(rows, due, store):
+    """Where the artifacts of all lie that stays: all but the runs, models and experiments in `due`."""
+    uris = [row.uri for kind in ("runs", "models") for row in rows[kind] if row.id not in due[kind]]
+    uris += [row.uri for row in rows["traces"] if row.experiment_id not in due["experiments"]]
+    uris += [uri for row in rows["versions"] for uri in (row.source, row.storage_location) if not (uri or "").startswith(("runs:", "models:"))]
+    return artifacts.Claims([store.place(uri) for uri in uris if uri])
 
 
 class Plan:
@@ -59,12 +69,12 @@ class Plan:
         for kind in ("runs", "models"):
             for key in [key for key in due[kind] if key in names]:
                 self.keep(kind, due[kind].pop(key), f"the registered model {names[key]} needs it")
-        claims = artifacts.Claims(self.claims(rows, due))
+        claimed = claims(rows, due, store)
         for kind in ("runs", "models"):
-            for key in [key for key, row in due[kind].items() if claims.touch(store.place(row.uri))]:
+            for key in [key for key, row in due[kind].items() if claimed.touch(store.place(row.uri))]:
                 self.keep(kind, due[kind].pop(key), "its artifacts are in use elsewhere")
         self.keep_experiments(rows, due)
-        self.claimed = artifacts.Claims(self.claims(rows, due))
+        self.claimed = claims(rows, due, store)
         self.items = {kind: [self.item(kind, row) for row in due[kind].values()] for kind in ("runs", "models", "experiments")}
         self.count_once()
         self.known = {str(row.id) for kind in ("runs", "models", "traces") for row in rows[kind]}
@@ -80,13 +90,6 @@ class Plan:
             # Models that are not deleted themselves were on the list for its sake.
             for model in [model for model in due["models"].values() if model.experiment_id == key and model.lifecycle_stage != "deleted"]:
                 del due["models"][model.id]
-
-    def claims(self, rows, due):
-        """Where the artifacts of all lie that stays."""
-        uris = [row.uri for kind in ("runs", "models") for row in rows[kind] if row.id not in due[kind]]
-        uris += [row.uri for row in rows["traces"] if row.experiment_id not in due["experiments"]]
-        uris += [uri for row in rows["versions"] for uri in (row.source, row.storage_location) if not (uri or "").startswith(("runs:", "models:"))]
-        return [self.store.place(uri) for uri in uris if uri]
 
     def item(self, kind, row):
         place = self.store.place(row.uri) if row.uri else ""
