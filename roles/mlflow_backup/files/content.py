@@ -22,6 +22,8 @@ from settings import Refused, read_pairs, shown
 FORMAT = 1
 # Files larger than this are not read for the sample: a backup of an unchanged tree is to be quick.
 SAMPLE_BYTES = 16 << 20
+# And no more than this in all.
+SAMPLE_TOTAL = 64 << 20
 # Names whose values may be kept; whatever else is in the environment of the server may be a secret.
 OPEN_NAMES = ("MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "MLFLOW_DISABLE_TELEMETRY",
               "DO_NOT_TRACK", "MLFLOW_MODEL_CATALOG_URI", "MLOPS_PORTS", "MLOPS_STOP_TIMEOUT", "MLOPS_SQLITE_FILE", "MLOPS_SQLITE_WAL")
@@ -82,7 +84,11 @@ def list_files(folder, handle, sample, wanted, since):
 
 
 def digests(sample):
+    left = SAMPLE_TOTAL
     for path, size, when in sample:
+        left -= size
+        if left < 0:
+            return
         try:
             yield {"path": path, "bytes": size, "mtime_ns": when, "sha256": database.sha256(path)}
         except FileNotFoundError:
