@@ -28,11 +28,14 @@ REFUSED = {
     "databases": ({"mlflow_backup_extra_databases": ["relative.db"]}, "mlflow_backup_extra_databases is"),
     "keep-nothing": ({f"mlflow_backup_keep_{name}": 0 for name in ("last", "daily", "weekly", "monthly")}, "no snapshot would be kept"),
     "subset": ({"mlflow_backup_check_subset": "most"}, "mlflow_backup_check_subset is 'most'"),
+    "mysql": ({"mlflow_backend_store_uri": "mysql+pymysql://user:hush@host/x"}, "mlflow_backend_store_uri begins with 'mysql+pymysql'"),
+    "postgresql-tools": ({"mlflow_backup_postgresql_tools": "bin"}, "mlflow_backup_postgresql_tools is 'bin'"),
     "lock-wait": ({"mlflow_backup_lock_wait": -1}, "mlflow_backup_lock_wait is -1"),
     "delay": ({"mlflow_backup_random_delay": "a while"}, "mlflow_backup_random_delay is 'a while'"),
 }
 ACCEPTED = {
     "plain": {},
+    "postgresql": {"mlflow_backend_store_uri": "postgresql+psycopg://user:hush@host/x", "mlflow_backup_postgresql_tools": "/usr/lib/postgresql/17/bin"},
     "sftp": {"mlflow_backup_repository": "sftp:backup@nas.example.com:/srv/mlflow", "mlflow_backup_check_subset": "1/5"},
     "s3": {"mlflow_backup_repository": "s3:https://s3.example.com/bucket/mlflow", "mlflow_backup_s3_access_key": "a", "mlflow_backup_s3_secret_key": "b",
            "mlflow_backup_check_subset": ""},

@@ -27,6 +27,7 @@ import traceback
 
 import content
 import status
+import store
 import verify
 from repository import Repository
 from room import make_room, need_room, refuse_inside
@@ -53,7 +54,7 @@ def prepare(settings, state, repository, _options):
 def backup(settings, state, repository, _options):
     started, deployed = time.time(), settings.deployed()
     refuse_inside(repository, deployed)
-    sizes = sum(os.path.getsize(file) for file in content.databases(settings, deployed))
+    sizes = content.size(settings, deployed)
     need_room(settings.state, sizes, "the copy of the database")
     try:
         manifest = content.gather(settings, deployed, state.of("backup").get("started_epoch", 0))
@@ -63,8 +64,8 @@ def backup(settings, state, repository, _options):
     finally:
         shutil.rmtree(settings.stage, ignore_errors=True)
     told = {"snapshot": summary["snapshot_id"][:8], "bytes_added": summary["data_added"], "bytes_total": summary["total_bytes_processed"],
-            "files": sum(top["files"] for top in manifest["folders"]), "runs": manifest["databases"][0]["tables"].get("runs", 0),
-            "started_epoch": int(started) - 1}
+            "files": sum(top["files"] for top in manifest["folders"]), "runs": store.entry_of(manifest)["tables"].get("runs", 0),
+            "artifacts_elsewhere": manifest["artifacts_elsewhere"], "started_epoch": int(started) - 1}
     # The snapshot counts also where the old ones could not be forgotten.
     state.of("backup").update(told)
     if started - state.values.get("forgot_epoch", 0) > FORGET_SECONDS:
