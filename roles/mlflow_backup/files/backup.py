@@ -7,7 +7,7 @@
     backup.py backup                   make a snapshot and forget old ones
     backup.py check                    verify the repository, and free the room of what was forgotten
     backup.py rehearse                 restore into a scratch folder, compare, remove
-    backup.py restore [--snapshot ID] [--host NAME] [--confirmed] [--dry]
+    backup.py restore [--from snapshot|litestream] [--snapshot ID] [--host NAME] [--confirmed] [--dry]
 
 The last line of the output is what was done, as JSON. Exit code 1 and a sentence for the operator when it was not done.
 Settings: backup.json of the folder above the program's.
@@ -91,14 +91,18 @@ def rehearse(settings, _state, repository, _options):
 
 
 def put_back(settings, _state, repository, options):
-    import restore  # it needs more modules than a backup, which is to be quick
+    import replica  # these need more modules than a backup, which is to be quick
+    import restore
 
+    if options.source == "litestream":
+        return replica.put_back(settings, settings.deployed(), options.snapshot, options.host, options.confirmed, options.dry)
     return restore.restore(settings, repository, settings.deployed(), options.snapshot, options.host, options.confirmed, options.dry)
 
 
 def options_of(words):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=VERBS)
+    parser.add_argument("--from", dest="source", choices=("snapshot", "litestream"), default="snapshot")
     parser.add_argument("--snapshot", default="latest")
     parser.add_argument("--host", default="")
     parser.add_argument("--confirmed", action="store_true")

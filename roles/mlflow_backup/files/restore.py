@@ -85,14 +85,23 @@ def swap(settings, deployed, journal):
     return {**journal["told"], "aside": aside}
 
 
+def begin(settings, journal):
+    write_whole(settings.journal_file, json.dumps(journal), 0o600)
+
+
+def finish(settings, deployed, dry):
+    """Finish what an earlier run began, and tell it; nothing where none was cut short."""
+    if dry or not os.path.exists(settings.journal_file):
+        return None
+    with open(settings.journal_file, encoding="utf-8") as handle:
+        return {**swap(settings, deployed, json.load(handle)), "finished": True}
+
+
 def restore(settings, repository, deployed, wanted, host, confirmed, dry):
     """The verb. wanted: id of a snapshot or "latest". confirmed: data that are there may be moved aside. dry: tell, and change nothing."""
-    if os.path.exists(settings.journal_file) and not dry:
-        with open(settings.journal_file, encoding="utf-8") as handle:
-            journal = json.load(handle)
-        told = {**swap(settings, deployed, journal), "finished": True}
-        if wanted == "latest" or journal["snapshot"].startswith(wanted):
-            return told
+    finished = finish(settings, deployed, dry)
+    if finished and (wanted == "latest" or wanted.startswith(finished["snapshot"])):
+        return finished
     manifest = verify.manifest_of(repository, verify.choose(repository, settings, wanted, host))
     server = store.server(settings, deployed) if deployed.store_kind == "postgresql" else None
     plan.refuse_other_store(manifest, deployed, server)
@@ -122,5 +131,5 @@ def restore(settings, repository, deployed, wanted, host, confirmed, dry):
     if server:
         schema = os.path.basename(aside)[1:].replace("-", "_").lower()
         journal["dump"] = {"file": folder + manifest["dump"]["copy"], "entry": manifest["dump"], "aside": schema}
-    write_whole(settings.journal_file, json.dumps(journal), 0o600)
+    begin(settings, journal)
     return swap(settings, deployed, journal)

@@ -34,7 +34,7 @@ class Settings:
     """backup.json of the configuration folder, with the names of the files that belong to it.
 
     Times are seconds, sizes are bytes. Its keys: service, host, keep, lock_wait_seconds, read_data_subset, extra_databases,
-    sample_files, metrics_file, postgresql_tools, state, fact.
+    sample_files, metrics_file, postgresql_tools, litestream, state, fact.
     """
 
     def __init__(self, folder):
@@ -42,6 +42,7 @@ class Settings:
         with open(os.path.join(folder, "backup.json"), encoding="utf-8") as handle:
             self.__dict__.update(json.load(handle))
         self.environment_file = os.path.join(folder, "restic.env")
+        self.litestream_file = os.path.join(folder, "litestream.env")
         self.password_file = os.path.join(folder, "password")
         self.ssh_key_file = os.path.join(folder, "ssh_key")
         self.known_hosts_file = os.path.join(folder, "known_hosts")
