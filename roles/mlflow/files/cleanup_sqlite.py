@@ -55,12 +55,19 @@ class Database:
         elif self.can_shrink():
             step("incremental_vacuum", lambda: self.run("PRAGMA incremental_vacuum"))
         if self.ask("journal_mode") == "wal":
-            step("checkpoint", lambda: "readers were in the way" if self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] else "")
+            step("checkpoint", self.checkpoint)
         return steps
 
     def run(self, statement):
         # A vacuum goes on only while its rows are fetched.
         self.connection.execute(statement).fetchall()
+
+    def checkpoint(self):
+        # Litestream always reads, to keep the log from being emptied by others: to wait for it would keep every writer waiting too.
+        folder, name = os.path.split(self.file)
+        if os.path.isdir(os.path.join(folder, f".{name}-litestream")):
+            self.run("PRAGMA busy_timeout=0")
+        return "readers were in the way" if self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] else ""
 
     def vacuum(self):
         # A copy in the folder for temporary files, then the write-ahead log.

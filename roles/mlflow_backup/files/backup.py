@@ -5,9 +5,9 @@
 
     backup.py prepare                  make the repository where there is none, the status file and the fact
     backup.py backup                   make a snapshot and forget old ones
-    backup.py check                    verify the repository
+    backup.py check                    verify the repository, and free the room of what was forgotten
     backup.py rehearse                 restore into a scratch folder, compare, remove
-    backup.py restore [--snapshot ID] [--host NAME] [--confirmed] [--dry]
+    backup.py restore [--from snapshot|litestream] [--snapshot ID] [--host NAME] [--confirmed] [--dry]
 
 The last line of the output is what was done, as JSON. Exit code 1 and a sentence for the operator when it was not done.
 Settings: backup.json of the folder above the program's.
@@ -26,29 +26,15 @@ import time
 import traceback
 
 import content
-import restore
 import status
+import store
 import verify
 from repository import Repository
+from room import make_room, need_room, refuse_inside
 from settings import Refused, Settings, write_whole
 
-MARGIN_BYTES = 32 << 20
-
-
-def need_room(folder, needed, what):
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    free = shutil.disk_usage(folder).free
-    if free < needed + MARGIN_BYTES:
-        raise Refused(f"No room for {what}: {folder} has {free >> 20} MiB left, {(needed + MARGIN_BYTES) >> 20} MiB needed. "
-                      "Free some or enlarge it; the snapshots that are there stay as they are.")
-
-
-def refuse_inside(repository, deployed):
-    """A repository below a folder that is backed up would hold itself."""
-    local = os.path.realpath(repository.local) if repository.local else ""
-    if local and (local + "/").startswith(os.path.realpath(deployed.root) + "/"):
-        raise Refused(f"{repository.local} lies in {deployed.root}, which is what is backed up. Name another place in mlflow_backup_repository.")
+# Each call of restic opens the repository, which takes half a second and more: old snapshots are forgotten once a day.
+FORGET_SECONDS = 20 * 3600
 
 
 def prepare(settings, state, repository, _options):
@@ -68,28 +54,30 @@ def prepare(settings, state, repository, _options):
 def backup(settings, state, repository, _options):
     started, deployed = time.time(), settings.deployed()
     refuse_inside(repository, deployed)
-    repository.unlock()
-    sizes = sum(os.path.getsize(file) for file in content.databases(settings, deployed))
+    sizes = content.size(settings, deployed)
     need_room(settings.state, sizes, "the copy of the database")
     try:
         manifest = content.gather(settings, deployed, state.of("backup").get("started_epoch", 0))
         if repository.local:
-            need_room(repository.local, sizes + sum(top["fresh"] for top in manifest["folders"]), "the snapshot")
+            make_room(repository, sizes + sum(top["fresh"] for top in manifest["folders"]))
         summary = repository.backup([settings.stage, *(top["path"] for top in manifest["folders"])])
     finally:
         shutil.rmtree(settings.stage, ignore_errors=True)
     told = {"snapshot": summary["snapshot_id"][:8], "bytes_added": summary["data_added"], "bytes_total": summary["total_bytes_processed"],
-            "files": sum(top["files"] for top in manifest["folders"]), "runs": manifest["databases"][0]["tables"].get("runs", 0),
-            "started_epoch": int(started) - 1}
+            "files": sum(top["files"] for top in manifest["folders"]), "runs": store.entry_of(manifest)["tables"].get("runs", 0),
+            "artifacts_elsewhere": manifest["artifacts_elsewhere"], "started_epoch": int(started) - 1}
     # The snapshot counts also where the old ones could not be forgotten.
     state.of("backup").update(told)
-    repository.forget()
+    if started - state.values.get("forgot_epoch", 0) > FORGET_SECONDS:
+        repository.forget()
+        state.values["forgot_epoch"] = int(started)
     return told
 
 
 def check(settings, _state, repository, _options):
-    repository.unlock()
     repository.run("check", *([f"--read-data-subset={settings.read_data_subset}"] if settings.read_data_subset else []))
+    # Never before the repository has been found whole.
+    repository.prune()
     return {"read_data_subset": settings.read_data_subset}
 
 
@@ -103,12 +91,18 @@ def rehearse(settings, _state, repository, _options):
 
 
 def put_back(settings, _state, repository, options):
+    import replica  # these need more modules than a backup, which is to be quick
+    import restore
+
+    if options.source == "litestream":
+        return replica.put_back(settings, settings.deployed(), options.snapshot, options.host, options.confirmed, options.dry)
     return restore.restore(settings, repository, settings.deployed(), options.snapshot, options.host, options.confirmed, options.dry)
 
 
 def options_of(words):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=VERBS)
+    parser.add_argument("--from", dest="source", choices=("snapshot", "litestream"), default="snapshot")
     parser.add_argument("--snapshot", default="latest")
     parser.add_argument("--host", default="")
     parser.add_argument("--confirmed", action="store_true")

@@ -17,11 +17,14 @@ import stat
 import time
 
 import database
+import postgresql
+import store
 from settings import Refused, read_pairs, shown
 
-FORMAT = 1
 # Files larger than this are not read for the sample: a backup of an unchanged tree is to be quick.
 SAMPLE_BYTES = 16 << 20
+# And no more than this in all.
+SAMPLE_TOTAL = 64 << 20
 # Names whose values may be kept; whatever else is in the environment of the server may be a secret.
 OPEN_NAMES = ("MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "MLFLOW_DISABLE_TELEMETRY",
               "DO_NOT_TRACK", "MLFLOW_MODEL_CATALOG_URI", "MLOPS_PORTS", "MLOPS_STOP_TIMEOUT", "MLOPS_SQLITE_FILE", "MLOPS_SQLITE_WAL")
@@ -82,7 +85,11 @@ def list_files(folder, handle, sample, wanted, since):
 
 
 def digests(sample):
+    left = SAMPLE_TOTAL
     for path, size, when in sample:
+        left -= size
+        if left < 0:
+            return
         try:
             yield {"path": path, "bytes": size, "mtime_ns": when, "sha256": database.sha256(path)}
         except FileNotFoundError:
@@ -100,18 +107,28 @@ def write_configuration(settings, deployed, folder):
         handle.writelines(f"{name}={shown(value) if name in OPEN_NAMES else '***'}\n" for name, value in pairs.items())
 
 
+def size(settings, deployed):
+    """Bytes that the copies of the databases will take, roughly where it is a dump."""
+    store.refuse(deployed)
+    files = sum(os.path.getsize(file) for file in databases(settings, deployed))
+    return files if deployed.database else files + store.server(settings, deployed).bytes()
+
+
 def gather(settings, deployed, since):
     """Fill the stage and return the manifest. The database is copied first: whatever it names lies in the folders already."""
     shutil.rmtree(settings.stage, ignore_errors=True)
     os.makedirs(settings.stage, mode=0o700)
-    if not deployed.database:
-        raise Refused("The backend store is no SQLite file, and this role copies no other. Back it up with the tools of its own server.")
+    store.refuse(deployed)
     manifest = {
-        "format": FORMAT, "service": settings.service, "host": settings.host, "time": time.time(), "version": deployed.version, "image": deployed.image,
+        "format": store.FORMAT if deployed.database else store.FORMAT_DUMP,
+        "service": settings.service, "host": settings.host, "time": time.time(), "version": deployed.version, "image": deployed.image,
         "root": deployed.root, "uid": deployed.uid, "gid": deployed.gid, "artifacts": deployed.artifacts, "store": deployed.database,
+        "artifacts_elsewhere": deployed.artifacts_elsewhere,
         "databases": [copy_database(file, settings.stage, number) for number, file in enumerate(databases(settings, deployed))],
     }
-    manifest["schema"] = manifest["databases"][0]["schema"]
+    if not deployed.database:
+        manifest["dump"] = postgresql.dump(store.server(settings, deployed), os.path.join(settings.stage, "backend-store.dump"))
+    manifest["schema"] = store.entry_of(manifest)["schema"]
     write_configuration(settings, deployed, os.path.join(settings.stage, "configuration"))
     sample = []
     with open(os.path.join(settings.stage, "files.jsonl"), "w", encoding="utf-8") as handle:

@@ -9,6 +9,7 @@ import os
 import subprocess
 
 import database
+import postgresql
 from settings import Refused
 
 # Rows of a store that nobody has used yet.
@@ -20,13 +21,15 @@ print(*(name.split("_")[0] for name in os.listdir(folder)))
 """
 
 
-def holds(deployed):
-    """What would be moved out of the way, in words; nothing where nobody has used the server yet."""
+def holds(deployed, server=None):
+    """What would be moved out of the way, in words; nothing where nobody has used the server yet. server: the store, where it is no file."""
     found = []
-    if deployed.database and os.path.exists(deployed.database) and os.path.getsize(deployed.database):
+    if server or (deployed.database and os.path.exists(deployed.database) and os.path.getsize(deployed.database)):
         try:
-            tables = database.contents(deployed.database, "rw")["tables"]
+            tables = (postgresql.contents(server.sql) if server else database.contents(deployed.database, "rw"))["tables"]
             found = [f"{rows} {name}" for name, rows in tables.items() if rows > UNUSED.get(name, 0)]
+        except Refused:
+            raise
         except Exception as error:  # whatever is wrong with it: it is somebody's database
             found = [f"a database that cannot be read ({error})"]
         found = sorted(found, key=lambda text: ("runs" not in text, text))[:6]
@@ -44,6 +47,18 @@ def refuse_schema(manifest, deployed):
     if manifest["schema"] and manifest["schema"] not in done.stdout.split():
         raise Refused(f"The snapshot has schema {manifest['schema']} of MLflow {manifest['version']}, which MLflow {deployed.version} on this host does "
                       f"not know. Set mlflow_version to {manifest['version']} or later, run site.yml, and restore again. Nothing was changed.")
+
+
+def refuse_other_store(manifest, deployed, server):
+    """Refuse a snapshot whose backend store cannot take the place of the one that is deployed."""
+    kind = "postgresql" if "dump" in manifest else "sqlite"
+    if kind != deployed.store_kind:
+        raise Refused(f"The backend store in the snapshot is {kind}, and that of this host {deployed.store_kind}. Set mlflow_backend_store_uri to one of the "
+                      "snapshot's kind, run site.yml, and restore again. Nothing was changed.")
+    place = server and server.sql("SELECT coalesce(current_schema(), '')")[0][0]
+    if server and place != manifest["dump"]["place"]:
+        raise Refused(f"The tables in the snapshot lie in schema '{manifest['dump']['place']}', and those of {server.shown} in '{place}'. Name a database "
+                      "in mlflow_backend_store_uri whose search_path begins with that schema. Nothing was changed.")
 
 
 def place_of(path, manifest, deployed):

@@ -14,28 +14,10 @@ import re
 import shlex
 import subprocess
 
+from meanings import GONE, LOCKED, MEANINGS
 from settings import Refused, read_pairs, shown
 
 TAG = "mlflow-backup"
-GONE = 10
-# What restic says (its exit code, or a pattern in its words), and what that means. The first that fits is told.
-MEANINGS = (
-    (12, r"wrong password or no key found", "The password of {repository} is another one. Set mlflow_backup_password to the one that it was made with."),
-    (GONE, r"Is there a repository at the following location|unable to open config file|repository does not exist",
-     "There is no repository at {repository}. If there was one, bring it back; see docs/backups.md before you make a new one."),
-    (None, r"no space left on device|disk quota exceeded|StorageFull|XMinioStorageFull",
-     "There is no room left: {words}. Free some at {repository} or on this host; nothing that was there is lost."),
-    (11, r"already locked|unable to create lock",
-     "{repository} is in use by another host: {words}. Try again later; 'restic unlock' removes a lock whose owner is gone."),
-    (None, r"Permission denied \(|Host key verification failed|unable to start the sftp session|[Cc]onnection refused|no such host|Could not resolve|"
-     r"timed? ?out|No route to host|Access ?Denied|InvalidAccessKeyId|SignatureDoesNotMatch|connection reset|NoSuchBucket",
-     "{repository} cannot be reached: {words}. See to the address, the route and mlflow_backup_s3_* or mlflow_backup_ssh_*."),
-    (None, r"ciphertext verification failed|repository contains errors|invalid data returned|is damaged|not found in (repository|index)|unexpected EOF|"
-     r"does not match|Load\(<|LoadBlob|LoadTree|does not exist|"
-     r"no such file or directory|too short|ReadFull|invalid character|failed to load index|file size|checksum|Pack ID",
-     "{repository} is damaged: {words}. The data of this host are untouched. See 'A damaged repository' in docs/backups.md."),
-)
-
 
 def ssh_command(settings, repository):
     """The ssh command for sftp:USER@HOST:PATH and sftp://USER@HOST:PORT/PATH, with the key and the known hosts of the role."""
@@ -58,7 +40,6 @@ class Repository:
         self.options = ["-o", f"sftp.command={ssh_command(settings, self.address)}"] if self.address.startswith("sftp:") else []
         self.environment = {**os.environ, **self.secrets, "RESTIC_PASSWORD_FILE": settings.password_file, "RESTIC_CACHE_DIR": settings.cache,
                             "RESTIC_PROGRESS_FPS": "0.01"}
-        self.newer = None
 
     @property
     def local(self):
@@ -67,15 +48,19 @@ class Repository:
 
     def run(self, *words, allow=()):
         """Run restic; returns the finished process. Any exit code but 0 and those of allow is Refused, with what it means."""
-        if self.newer is None:
-            # Exclusive locks of other hosts are waited for since 0.16.
-            release = re.match(r"restic (\d+)\.(\d+)", subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout)
-            self.newer = (int(release[1]), int(release[2])) >= (0, 16)
-        waiting = ["--retry-lock", "10m"] if self.newer else []
-        done = subprocess.run(["restic", *self.options, *waiting, *words], env=self.environment, capture_output=True, text=True, check=False)
+        done = self.call(words)
+        if done.returncode and (done.returncode == 11 or re.search(LOCKED, done.stderr + done.stdout)):
+            # Each call opens the repository, so locks whose owners are gone are looked for only where a lock is in the way.
+            self.call(["unlock"])
+            # Those of other hosts are waited for since 0.16.
+            release = re.match(r"restic (\d+)\.(\d+)", self.call(["version"]).stdout)
+            done = self.call(["--retry-lock", "10m", *words] if (int(release[1]), int(release[2])) >= (0, 16) else words)
         if done.returncode not in (0, *allow):
             raise Refused(self.meaning(done))
         return done
+
+    def call(self, words):
+        return subprocess.run(["restic", *self.options, *words], env=self.environment, capture_output=True, text=True, check=False)
 
     def meaning(self, done):
         code, said = done.returncode, done.stderr + done.stdout
@@ -117,10 +102,6 @@ class Repository:
             found = self.identity()
         return found
 
-    def unlock(self):
-        """Remove locks whose owners are gone."""
-        self.run("unlock")
-
     def backup(self, paths):
         """Make a snapshot; returns restic's summary. Files that vanished meanwhile are no error, files that cannot be read are."""
         done = self.run("backup", "--json", "--host", self.settings.host, "--tag", TAG, "--tag", self.settings.service, *paths, allow=(3,))
@@ -132,8 +113,12 @@ class Repository:
         return next(message for message in reversed(messages) if message.get("message_type") == "summary")
 
     def forget(self):
+        """Forget old snapshots. Their room is freed by prune, which reads the whole index."""
         keep = [word for name, number in self.settings.keep.items() if number for word in (f"--keep-{name}", str(number))]
-        self.run("forget", "--host", self.settings.host, "--tag", f"{TAG},{self.settings.service}", "--group-by", "host,tags", *keep, "--prune")
+        self.run("forget", "--host", self.settings.host, "--tag", f"{TAG},{self.settings.service}", "--group-by", "host,tags", *keep)
+
+    def prune(self, *words):
+        self.run("prune", *words)
 
     def snapshots(self):
         """Every snapshot of this service, of all hosts, oldest first."""

@@ -34,7 +34,7 @@ class Settings:
     """backup.json of the configuration folder, with the names of the files that belong to it.
 
     Times are seconds, sizes are bytes. Its keys: service, host, keep, lock_wait_seconds, read_data_subset, extra_databases,
-    sample_files, metrics_file, state, fact.
+    sample_files, metrics_file, postgresql_tools, litestream, state, fact.
     """
 
     def __init__(self, folder):
@@ -42,6 +42,7 @@ class Settings:
         with open(os.path.join(folder, "backup.json"), encoding="utf-8") as handle:
             self.__dict__.update(json.load(handle))
         self.environment_file = os.path.join(folder, "restic.env")
+        self.litestream_file = os.path.join(folder, "litestream.env")
         self.password_file = os.path.join(folder, "password")
         self.ssh_key_file = os.path.join(folder, "ssh_key")
         self.known_hosts_file = os.path.join(folder, "known_hosts")
@@ -75,12 +76,22 @@ class Deployed:
     @property
     def database(self):
         """Path of the SQLite file, or nothing where the backend store is a server."""
-        return self.fact["backend_store"][10:] if self.fact["backend_store"].startswith("sqlite:///") else ""
+        return self.fact["backend_store"][10:] if self.store_kind == "sqlite" else ""
+
+    @property
+    def store_kind(self):
+        """sqlite, postgresql, mysql or mssql."""
+        return self.fact["backend_store"].partition(":")[0].partition("+")[0]
 
     @property
     def artifacts(self):
         """Folder of the artifacts, or nothing where they lie in an object store."""
-        return "" if "://" in self.fact["artifacts_destination"] else self.fact["artifacts_destination"]
+        return "" if self.artifacts_elsewhere else self.fact["artifacts_destination"]
+
+    @property
+    def artifacts_elsewhere(self):
+        """The object store that the artifacts lie in, or nothing where they lie in a folder."""
+        return shown(self.fact["artifacts_destination"]) if "://" in self.fact["artifacts_destination"] else ""
 
     def folders(self):
         """Folders that hold state and are there, outermost first."""

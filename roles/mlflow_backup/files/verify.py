@@ -9,6 +9,8 @@ import json
 import os
 
 import database
+import postgresql_restore
+import store
 from settings import Refused
 
 
@@ -38,7 +40,7 @@ def manifest_of(repository, snapshot):
     """The manifest of a snapshot, with the folder that it lies in as `stage`."""
     stage = next(path for path in snapshot["paths"] if path.endswith("/stage"))
     manifest = json.loads(repository.read(snapshot["id"], os.path.join(stage, "manifest.json")))
-    if manifest["format"] != 1:
+    if manifest["format"] > store.FORMAT_DUMP:
         raise Refused(f"Snapshot {described(snapshot)} was made by a newer version of this role. Restore it with that version.")
     return {**manifest, "stage": stage, "snapshot": snapshot["id"]}
 
@@ -64,6 +66,25 @@ def compare_databases(manifest, folder):
                         for table, rows in entry["tables"].items() if now["tables"].get(table) != rows)
             if now["schema"] != entry["schema"]:
                 yield f"{name} has schema {now['schema']}, and had {entry['schema']}"
+
+
+def compare_dump(manifest, folder):
+    """Say what is wrong with a dump that was restored into a folder, as far as it can be seen without its server."""
+    entry = manifest.get("dump")
+    if entry and not os.path.isfile(folder + entry["copy"]):
+        yield "the dump of the backend store is missing"
+    elif entry and database.sha256(folder + entry["copy"]) != entry["sha256"]:
+        yield "the dump of the backend store has another checksum than it had"
+
+
+def rehearse_dump(settings, manifest, folder):
+    """How far the restore of a dump was rehearsed, in words; nothing where there is none."""
+    entry = manifest.get("dump")
+    if not entry:
+        return {}
+    server = store.server(settings, settings.deployed())
+    done = postgresql_restore.rehearse(server, folder + entry["copy"], entry, f"mlflow_rehearsal_{os.getpid()}")
+    return {"dump": "restored into a scratch database and counted" if done else "read, but not restored: the role may not create a database"}
 
 
 def same(path, size, when):
@@ -109,7 +130,9 @@ def rehearse(settings, repository, folder):
     patterns = [as_pattern(path) for path in [manifest["stage"], *(entry["path"] for entry in manifest["sample"])]]
     repository.restore(manifest["snapshot"], folder, [word for pattern in patterns for word in ("--include", pattern)])
     missing = [entry["path"] for entry in manifest["sample"] if not os.path.isfile(folder + entry["path"])]
-    wrong = [*compare_databases(manifest, folder), *compare_sample(manifest, folder)]
+    wrong = [*compare_databases(manifest, folder), *compare_dump(manifest, folder), *compare_sample(manifest, folder)]
     refuse(wrong, manifest)
-    rows = sum(sum(entry["tables"].values()) for entry in manifest["databases"])
-    return {"snapshot": manifest["snapshot"][:8], "rows": rows, "files": len(manifest["sample"]) - len(missing), "vanished": len(missing)}
+    entries = [*manifest["databases"], *([manifest["dump"]] if "dump" in manifest else [])]
+    rows = sum(sum(entry["tables"].values()) for entry in entries)
+    return {"snapshot": manifest["snapshot"][:8], "rows": rows, "files": len(manifest["sample"]) - len(missing), "vanished": len(missing),
+            **rehearse_dump(settings, manifest, folder)}
