@@ -16,7 +16,7 @@ import tempfile
 
 import postgresql
 
-# Tables with all that hangs on them, views, and sequences and types that stand alone.
+# Tables with all that hangs on them, views, and sequences, types and functions (of triggers) that stand alone.
 MOVE = """
 DO $move$ DECLARE it record; BEGIN
   FOR it IN SELECT relname FROM pg_class c WHERE relnamespace = {place}::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S') AND NOT EXISTS
@@ -25,6 +25,9 @@ DO $move$ DECLARE it record; BEGIN
   FOR it IN SELECT typname FROM pg_type t WHERE typnamespace = {place}::regnamespace AND typtype IN ('e', 'd') AND NOT EXISTS
     (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e')
   LOOP EXECUTE format('ALTER TYPE %s.%I SET SCHEMA %I', {place}, it.typname, {aside}); END LOOP;
+  FOR it IN SELECT p.oid::regprocedure AS what FROM pg_proc p WHERE pronamespace = {place}::regnamespace AND NOT EXISTS
+    (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  LOOP EXECUTE format('ALTER ROUTINE %s SET SCHEMA %I', it.what, {aside}); END LOOP;
 END $move$;
 """
 COUNT = "DO $count$ BEGIN IF (SELECT count(*) FROM {table}) <> {rows} THEN RAISE EXCEPTION '%', {say}; END IF; END $count$;\n"

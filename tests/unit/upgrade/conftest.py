@@ -80,7 +80,7 @@ class World:
 def world(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(PROGRAM), *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    names = ("host", "database", "journal", "forward", "steps", "backward", "keep", "verbs")
+    names = ("host", "database", "journal", "forward", "room", "steps", "backward", "keep", "verbs")
     for name in names:
         sys.modules.pop(name, None)
     modules = type("Modules", (), {name: __import__(name) for name in names})

@@ -11,6 +11,7 @@ import shutil
 import database
 import forward
 import host
+import room
 import steps
 from host import Failure, say
 
@@ -28,10 +29,12 @@ def swapped(record):
 
 def undo(journal, record, state="undone"):
     """Back to the old database, files and server. The database that the new server used is kept as `replaced`."""
-    plan = record["plan"]
+    plan, serves = record["plan"], record["state"] == "planned"
     journal.enter(record, "undoing")
     host.remove_container(f"{plan['service']}-migration")
-    host.stop(plan["unit"])
+    # On a full disk a server that serves goes on, and one that is stopped may not start again.
+    if not serves:
+        host.stop(plan["unit"])
     if swapped(record):
         database.settle(plan["database"])
         record["replaced"] = f"{os.path.dirname(record['backup'])}/mlflow.db-{record['to']['version']}"
@@ -41,6 +44,7 @@ def undo(journal, record, state="undone"):
         shutil.rmtree(forward.folder_of(plan) / "work", ignore_errors=True)
     journal.put_files(record, "old")
     host.systemctl("daemon-reload")
+    room.give_room(plan)
     if record["active"]:
         host.start(plan["unit"])
         answer = host.version(record["from"]["url"])

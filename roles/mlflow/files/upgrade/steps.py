@@ -13,6 +13,7 @@ import time
 import database
 import forward
 import host
+import room
 from forward import Migration
 from host import Failure
 
@@ -53,6 +54,8 @@ def advance(journal, record, environment):
     """From the old server to the new one. A Failure leaves all as it is at that moment: undo() takes it back."""
     plan, migration = record["plan"], None
     folder = journal.folder / record["id"]
+    if plan["database"] and record["migrates"]:
+        room.take_room(plan)
     try:
         if record["migrates"]:
             work = forward.work_folder(plan) if plan["database"] else None
@@ -103,6 +106,7 @@ def finish(journal, record):
     plan = record["plan"]
     with timed(record, "start"):
         journal.put_files(record, "new")
+        room.give_room(plan)
         host.start(plan["unit"])
     answer = host.version(plan["url"])
     if answer != plan["version"]:
