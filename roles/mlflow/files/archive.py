@@ -53,6 +53,7 @@ class Work:
         if families:
             self.check_room(families)
         if families and self.applies:
+            os.makedirs(folder, 0o750, exist_ok=True)
             path, manifest = archive_folder.write(folder, families, self.rows, self.options.days)
             families, stay = archive_folder.remove(path, manifest, self.rows, self.store)
             for family in manifest["families"]:
@@ -68,7 +69,6 @@ class Work:
         if not self.applies:
             self.result["finished"] = waiting
             return
-        os.makedirs(folder, 0o750, exist_ok=True)
         archive_folder.sweep(folder)
         for name in waiting:
             path = os.path.join(folder, name)

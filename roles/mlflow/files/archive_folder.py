@@ -57,7 +57,7 @@ def unfinished(folder):
 
 def sweep(folder):
     """Remove what an interrupted run left that nobody goes on with."""
-    for name in os.listdir(folder):
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
         if name.endswith(PART) or (name.endswith(MARK) and not os.path.exists(os.path.join(folder, name[: -len(MARK)]))):
             os.unlink(os.path.join(folder, name))
 
