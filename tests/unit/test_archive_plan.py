@@ -77,6 +77,10 @@ def test_a_parent_goes_with_its_children_and_gives_the_name(plan):
     assert {family["name"] for family in found.families} == {"p", "z"}
 
 
+DELETED_MODEL = {"id": "x", "experiment_id": 1, "lifecycle_stage": "deleted", "since": OLD, "uri": "mlflow-artifacts:/1/a/artifacts",
+                 "source_run_id": None}
+
+
 @pytest.mark.parametrize(("history", "reason"), [
     (History().run("a").run("b", end=YOUNG, parent="a"), "run b belongs with it and is younger"),
     (History().run("b", parent="a").run("a", end=None, start=YOUNG), "run a belongs with it and is younger"),
@@ -84,8 +88,7 @@ def test_a_parent_goes_with_its_children_and_gives_the_name(plan):
     (History().run("a").version(run_id="a"), "the registered model precious 3 needs run a"),
     (History().run("a").run("b", parent="a").version(source="runs:/b/model"), "the registered model precious 3 needs run b"),
     (History().run("a").version(source="mlflow-artifacts:/1/a/artifacts/model"), "the registered model precious 3 needs run a"),
-    (History().run("a").version(source="mlflow-artifacts:/1/m/x").add("models", id="x", experiment_id=1, lifecycle_stage="deleted", since=OLD,
-                                                                    uri="mlflow-artifacts:/1/a/artifacts", source_run_id=None), "in use elsewhere"),
+    (History().run("a").version(source="mlflow-artifacts:/1/m/x").add("models", **DELETED_MODEL), "in use elsewhere"),
     (History().run("a").model("m-a", "a").version(source="models:/m-a"), "the registered model precious 3 needs run a"),
     (History().run("a").model("m-a", "a").run("b", end=YOUNG).add("links", run="b", other="m-a"), "run b belongs with it and is younger"),
     (History().run("a").model("m-a", "a").run("b", end=YOUNG).add("measures", run="b", other="m-a"), "run b belongs with it and is younger"),

@@ -19,6 +19,7 @@ from settings import Refused, read_pairs, shown
 
 TAG = "mlflow-backup"
 
+
 def ssh_command(settings, repository):
     """The ssh command for sftp:USER@HOST:PATH and sftp://USER@HOST:PORT/PATH, with the key and the known hosts of the role."""
     match = re.match(r"sftp:(?://)?(?P<target>(?:[^@/]+@)?(?:\[[^]]+\]|[^:/]+))(?::(?P<port>\d+)(?=/))?", repository)
