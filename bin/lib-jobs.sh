@@ -14,10 +14,11 @@ run_job() {
             scenario=${scenario%:*}
             if [ "$core" = lowest ]; then tools_environment "$venv_lowest"; else tools_environment "$venv_highest"; fi
             remove_hosts "$scenario"
-            rm -rf "$cache/molecule/$job"
-            mkdir -p "$cache/molecule/$job"
-            export MLFLOW_TEST_JUNIT="$logs/$job.xml" ANSIBLE_HOME="$cache/molecule/$job/ansible"
-            export MOLECULE_EPHEMERAL_DIRECTORY="$cache/molecule/$job/run"
+            # without colons: hosts mount what is in it
+            folder=$cache/molecule/$scenario-$core
+            rm -rf "$folder"
+            mkdir -p "$folder"
+            export MLFLOW_TEST_JUNIT="$logs/$job.xml" ANSIBLE_HOME="$folder/ansible" MOLECULE_EPHEMERAL_DIRECTORY="$folder/run"
             within_time molecule --base-config "$root/.config/molecule/config.yml" test --scenario-name "$scenario" --destroy always
             status=$?
             remove_hosts "$scenario"

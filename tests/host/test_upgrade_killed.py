@@ -53,6 +53,7 @@ def test_killed(site, filled, victim, state):
                 host.run("systemctl kill --signal KILL mlflow-upgrade.service")
             else:
                 restart()
+                writer.moved(url_of(NAME))
             process.communicate()
         wait_for(lambda: host.run("systemctl is-active mlflow-upgrade.service").stdout.strip() not in ("active", "deactivating"), "the unit ends", 120)
         wait_for(lambda: answers(url_of(NAME) + "/health"), "a server serves although nobody did anything", 120)

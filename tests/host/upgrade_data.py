@@ -82,14 +82,21 @@ def files(client, run):
 
 
 class Writer(threading.Thread):
-    """Logs one metric after another; knows which were acknowledged, and the longest time without an acknowledgement."""
+    """Logs one metric after another; knows which were acknowledged, and the longest time without an acknowledgement.
+
+    moved(url) where the server answers at another address from now on: a host may come back from a reboot with one.
+    """
 
     def __init__(self, url):
         super().__init__(daemon=True)
-        self.api, self.acknowledged, self.longest, self.over = f"{url}/api/2.0/mlflow", [], 0.0, threading.Event()
+        self.acknowledged, self.longest, self.over = [], 0.0, threading.Event()
+        self.moved(url)
         experiment = requests.get(f"{self.api}/experiments/get", params={"experiment_id": "0"}, timeout=30).json()["experiment"]["experiment_id"]
         body = {"experiment_id": experiment, "start_time": 0}
         self.run_id = requests.post(f"{self.api}/runs/create", json=body, timeout=30).json()["run"]["info"]["run_id"]
+
+    def moved(self, url):
+        self.api = f"{url}/api/2.0/mlflow"
 
     def run(self):
         last = time.monotonic()
