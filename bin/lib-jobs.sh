@@ -16,8 +16,7 @@ run_job() {
             remove_hosts "$scenario"
             # without colons: hosts mount what is in it
             folder=$cache/molecule/$scenario-$core
-            rm -rf "$folder"
-            mkdir -p "$folder"
+            rm -rf "$folder" && mkdir -p "$folder"
             export MLFLOW_TEST_JUNIT="$logs/$job.xml" ANSIBLE_HOME="$folder/ansible" MOLECULE_EPHEMERAL_DIRECTORY="$folder/run"
             within_time molecule --base-config "$root/.config/molecule/config.yml" test --scenario-name "$scenario" --destroy always
             status=$?
