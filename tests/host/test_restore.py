@@ -111,7 +111,7 @@ def test_a_restore_that_was_killed_is_made_good_by_the_next(target, tmp_path):
     program = f"/etc/{NAME}/program/backup.py"
     # Seen and killed by one shell on the host: a restore of so little takes a second.
     target.check_output(f"setsid python3 -B {program} restore --confirmed --host {SOURCE} >/dev/null 2>&1 & "
-                        "until ls -d /mlflow/.restore-* >/dev/null 2>&1; do :; done; kill -9 -- -$!")
+                        "until ls -d /mlflow/.restore-* >/dev/null 2>&1; do :; done; kill -9 -$!")
     assert Server(target).healthy() and target.run("ls -d /mlflow/.restore-*").rc == 0
     assert [line for line in before.splitlines() if "artifacts" in line] == [
         line for line in target.check_output(DATA).splitlines() if "artifacts" in line and ".restore-" not in line]
