@@ -84,7 +84,11 @@ def replicate(settings):
     own = [folder, *(os.path.join(folder, name) for name in os.listdir(folder))]
     if place.startswith("file://"):
         own.append(place[7:])
+        # The server's user must come through to its own folder.
+        usual = os.umask(0o022)
         os.makedirs(place[7:], exist_ok=True)
+        os.umask(usual)
+        os.chmod(place[7:], 0o700)
     for path in own:
         os.chown(path, deployed.uid, deployed.gid)
     os.setgroups([])
