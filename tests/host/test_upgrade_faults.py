@@ -107,9 +107,11 @@ umount /srv/small && rmdir /srv/small
 """
 
 
-def test_the_disk_is_full_at_the_backup(site, filled):
+# A scenario is green only where a test names each of its servers.
+@pytest.mark.parametrize("name", [NAME])
+def test_the_disk_is_full_at_the_backup(site, filled, name):
     """Room that goes on the way costs nothing but the upgrade."""
-    host = host_of(NAME)
+    host = host_of(name)
     host.check_output("mkdir -p /srv/small && mount -t tmpfs -o size=150m none /srv/small")
     try:
         begun = site.run(NAME, variables=SMALL)
