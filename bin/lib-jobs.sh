@@ -20,6 +20,8 @@ run_job() {
             export MLFLOW_TEST_JUNIT="$logs/$job.xml" ANSIBLE_HOME="$folder/ansible" MOLECULE_EPHEMERAL_DIRECTORY="$folder/run"
             within_time molecule --base-config "$root/.config/molecule/config.yml" test --scenario-name "$scenario" --destroy always
             status=$?
+            # playbooks that a test killed leave workers, which have sessions of their own
+            for id in $(grep -als "$folder/run/" /proc/[0-9]*/cmdline | cut -d/ -f3); do kill "$id" 2> /dev/null; done
             remove_hosts "$scenario"
             counts=$(python "$root/tests/scenario_result.py" "$scenario" "$MLFLOW_TEST_JUNIT" "$log" "$status" | tee "$logs/$job.faults" | tail -n 1)
             sed '$d' "$logs/$job.faults"
@@ -64,12 +66,8 @@ PYTHON
 
 # remove_hosts SCENARIO: whatever Molecule left of a scenario, by the names that its platforms and networks must have
 remove_hosts() {
-    for id in $(docker ps -aq --filter label=owner=molecule --filter "name=^/?mlflow-$1-"); do
-        docker rm -fv "$id" > /dev/null
-    done
-    for id in $(docker network ls -q --filter "name=^mlflow-$1-"); do
-        docker network rm "$id" > /dev/null
-    done
+    for id in $(docker ps -aq --filter label=owner=molecule --filter "name=^/?mlflow-$1-"); do docker rm -fv "$id" > /dev/null; done
+    for id in $(docker network ls -q --filter "name=^mlflow-$1-"); do docker network rm "$id" > /dev/null; done
 }
 
 side_by_side() {

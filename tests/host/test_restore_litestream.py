@@ -95,7 +95,7 @@ def test_a_lost_host_costs_seconds(target, options):
     assert client.search_runs([client.get_run(steps.run_id).info.experiment_id])
 
 
-def test_uninstall_leaves_the_replica(options):
+def test_the_replica_stays_when_the_server_is_uninstalled(options):
     source = backups.host_of(SOURCE)
     wait_for(lambda: source.check_output("systemctl is-active %s; true", UNIT) == "active", "the new host replicates")
     wait_for(lambda: source.file(f"{REPLICA}/mlflow/{SOURCE}/ltx").exists, "into a folder of its own")
