@@ -21,7 +21,9 @@ run_job() {
             within_time molecule --base-config "$root/.config/molecule/config.yml" test --scenario-name "$scenario" --destroy always
             status=$?
             # playbooks that a test killed leave workers, which have sessions of their own
-            for id in $(grep -als "$folder/run/" /proc/[0-9]*/cmdline | cut -d/ -f3); do kill "$id" 2> /dev/null; done
+            for file in /proc/[0-9]*/cmdline; do
+                ! grep -aqs "$folder/run/" "$file" || kill "$(echo "$file" | cut -d/ -f3)" 2> /dev/null
+            done
             remove_hosts "$scenario"
             counts=$(python "$root/tests/scenario_result.py" "$scenario" "$MLFLOW_TEST_JUNIT" "$log" "$status" | tee "$logs/$job.faults" | tail -n 1)
             sed '$d' "$logs/$job.faults"
