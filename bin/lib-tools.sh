@@ -67,13 +67,13 @@ hosts_of() {
 # make_host_images debian12 debian13-docker...: makes those, and sets MLFLOW_TEST_IMAGE_DEBIAN12, MLFLOW_TEST_IMAGE_DEBIAN13_DOCKER...
 # for all that there are, because Molecule reads the settings of every scenario
 make_host_images() {
-    for os in debian12 debian13 debian12-docker debian13-docker; do
-        image=$("$root/tests/images/host-image" "$os" --tag) || return 1
-        export "MLFLOW_TEST_IMAGE_$(echo "$os" | tr '[:lower:]-' '[:upper:]_')=$image"
+    for kind in debian12 debian13 debian12-docker debian13-docker; do
+        image=$("$root/tests/images/host-image" "$kind" --tag) || return 1
+        export "MLFLOW_TEST_IMAGE_$(echo "$kind" | tr '[:lower:]-' '[:upper:]_')=$image"
         case " $* " in
-            *" $os "*)
+            *" $kind "*)
                 docker image inspect "$image" >/dev/null 2>&1 || made image "$image"
-                "$root/tests/images/host-image" "$os" || return 1
+                "$root/tests/images/host-image" "$kind" || return 1
                 said="${said:+$said }$image" ;;
         esac
     done
