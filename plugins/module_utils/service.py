@@ -7,6 +7,7 @@ Every function reads and none writes. Sizes are bytes, times are seconds. Source
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -102,13 +103,21 @@ def expected_schema(module, engine, name, image, running):
     return found
 
 
-def ask(url, path, seconds, host=None, origin=None, body=None):
+def administrator(server):
+    """Headers of the administrator of a server that has users, from the environment that it was started with; none where it has no users."""
+    lines = (read(server["config_dir"] + "/mlflow.env") or b"").decode().splitlines() if server.get("config_dir") else []
+    told = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    name, password = told.get("MLFLOW_AUTH_ADMIN_USERNAME", ""), told.get("MLFLOW_AUTH_ADMIN_PASSWORD", "")
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()} if password else {}
+
+
+def ask(url, path, seconds, host=None, origin=None, body=None, headers=()):
     """Status, first words and seconds of an answer, asked without a proxy. body is sent as JSON with POST; host is what
     the client calls the server, origin the page that it is on."""
     parts = urllib.parse.urlsplit(url)
     began = time.monotonic()
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=seconds)
-    headers = {"Host": host or parts.netloc}
+    headers = {"Host": host or parts.netloc, **dict(headers)}
     if body is not None:
         headers.update({"Content-Type": "application/json"})
     if origin:

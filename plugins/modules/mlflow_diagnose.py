@@ -126,21 +126,23 @@ def speed(server, database, seconds):
         experiments, runs = [str(number) for number, _name, _count in inside["most"]] or ["0"], sum(inside["runs"].values())
         order = [f"metrics.`{inside['metric']}` DESC"] if inside["metric"] else order
     body = {"experiment_ids": experiments, "order_by": order, "max_results": 100}
-    return dict(service.ask(server["local_url"], "/api/2.0/mlflow/runs/search", seconds, body=body), runs=runs, order=order[0])
+    return dict(service.ask(server["local_url"], "/api/2.0/mlflow/runs/search", seconds, body=body,
+                            headers=service.administrator(server)), runs=runs, order=order[0])
 
 
 def first_looks(module, ask, server, client):
     url, public = server["local_url"], server["public_url"]
     netloc = public.split("://")[-1].split("/")[0].lower()
     origin = f"{public.split('://')[0]}://{netloc}"
-    seconds = ask["seconds"]
+    seconds, login = ask["seconds"], service.administrator(server)
     return {
         "engine": lambda: dict(STOPPED) if client["asleep"] else engine.engine(module),
         "container": lambda: service.container(module, client, server["service"]),
         "listeners": lambda: network.listeners(module, dict(client, active=bool(client["cli"])), [server["port"]]),
         "health": lambda: service.ask(url, "/health", seconds),
-        "version": lambda: service.ask(url, "/version", seconds),
-        "api": lambda: service.ask(url, "/api/2.0/mlflow/experiments/search", seconds, host=netloc, origin=origin, body={"max_results": 1}),
+        "version": lambda: service.ask(url, "/version", seconds, headers=login),
+        "api": lambda: service.ask(url, "/api/2.0/mlflow/experiments/search", seconds, host=netloc, origin=origin, body={"max_results": 1},
+                                   headers=login),
         "restarts": lambda: service.restarts(module, server["unit"]),
         "tree": lambda: {entry["path"]: host.path(entry["path"]) for entry in ask["tree"]},
         "files": lambda: {entry["dest"]: host.file(entry["dest"]) for entry in ask["files"]},

@@ -9,6 +9,7 @@ import time
 import pytest
 import requests
 from docker_role import Engine, Role
+from doors import Door
 from provisioning import Site
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -84,6 +85,13 @@ class Server:
 def server(host):
     """The server named mlflow. The fixture fails where nothing is deployed, so that no test passes for want of a server."""
     return Server(host)
+
+
+@pytest.fixture(scope="module")
+def door(host, server):
+    """The way in of clients on other machines, as the administrator."""
+    variables = host.ansible.get_variables()
+    return Door(server, login=(variables.get("mlflow_auth_admin_username", "admin"), variables["mlflow_auth_admin_password"]))
 
 
 @pytest.fixture(scope="module")

@@ -65,13 +65,13 @@ def phase_of(task):
 
 
 class Site:
-    """The inventory of the scenario, and site.yml run on it as an operator does."""
+    """The inventory of the scenario, and site.yml, or another playbook, run on it as an operator does."""
 
     def __init__(self, inventory, folder):
         self.inventory, self.folder = inventory, folder
 
-    def command(self, limit, variables=None, hosts=None, check=False):
-        command = ["ansible-playbook", "-i", self.inventory, str(ROOT / "site.yml"), "--limit", limit]
+    def command(self, limit, variables=None, hosts=None, check=False, playbook="site.yml"):
+        command = ["ansible-playbook", "-i", self.inventory, str(ROOT / "playbooks" / playbook), "--limit", limit]
         if hosts:
             extra = self.folder / "hosts.json"
             extra.write_text(json.dumps({"mlflow_servers": {"hosts": hosts}}), encoding="utf-8")

@@ -20,6 +20,8 @@ import signal
 import sys
 import traceback
 
+import auth
+
 # Most of what a server imports. None may import mlflow.server, which reads the environment that the CLI has yet to make.
 AHEAD = ("uvicorn.main", "alembic.command", "flask_cors", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc")
 SERVERS = ("uvicorn", "gunicorn")
@@ -40,6 +42,7 @@ def ask(options):
             server = importlib.import_module("mlflow.server")
 
             def tell(command, *_words, extra_env=None, **_options):
+                auth.settle()
                 with os.fdopen(writer, "w") as pipe:
                     json.dump([command, {**os.environ, **(extra_env or {})}], pipe)
                 raise SystemExit(0)
@@ -100,6 +103,24 @@ def prepare(options):
     return command[2:]
 
 
+def settle_apart():
+    """What `ask` does by the way, in a short-lived fork of its own; ends with it where it fails."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            auth.settle()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        sys.exit(1)
+
+
 def become(options):
     # The first process of a container ignores SIGTERM unless it says otherwise; asked to stop before it serves, there is nothing to finish.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -113,6 +134,7 @@ def become(options):
         except (ImportError, AttributeError, LookupError, TypeError, ValueError, Unexpected) as reason:
             print(f"launch.py: {reason}; going on with the plain command", file=sys.stderr)
     if words is None:
+        settle_apart()
         os.execvp("mlflow", ["mlflow", "server", *options])
     # What is frozen is not touched by the collectors of the workers, and so stays shared among them.
     gc.collect()

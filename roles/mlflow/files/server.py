@@ -24,6 +24,7 @@ import time
 import urllib.error
 import urllib.request
 
+import auth
 import launch
 
 BUSY_SECONDS = 60
@@ -82,9 +83,9 @@ def serve(options):
     empty(metrics)
     if metrics:
         os.makedirs(metrics, exist_ok=True)
-    database = os.environ.pop("MLOPS_SQLITE_FILE", "")
-    if database:
-        set_wal(database, os.environ.pop("MLOPS_SQLITE_WAL", "") == "true")
+    wal = os.environ.pop("MLOPS_SQLITE_WAL", "") == "true"
+    for database in filter(None, (os.environ.pop("MLOPS_SQLITE_FILE", ""), auth.prepare())):
+        set_wal(database, wal)
     # With more than one worker, asyncio's own loop stalls each request of a kept connection by 44 ms (Kludex/uvicorn#3149).
     if "--gunicorn-opts" not in options:
         loop = "uvloop" if importlib.util.find_spec("uvloop") else "auto"
@@ -97,6 +98,7 @@ def serve(options):
 
 def collect(options):
     read_environment()
+    auth.log_in()
     from mlflow.cli import cli
 
     # In this very process: the URI may hold a password, and arguments of a process can be read by everybody.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 # Copyright: (c) 2026, The mlops.mlflow authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""smoke_test.py LOCAL_URL PUBLIC_URL: log a run, an artifact and a model version, read them back, mark them as deleted.
+"""smoke_test.py LOCAL_URL PUBLIC_URL < ENVIRONMENT: log a run, an artifact and a model version, read them back, mark them as deleted.
 
-Talks to PUBLIC_URL where that name resolves on this host, else to LOCAL_URL. Prints one JSON object with what was done.
+Where the server has users, it is the administrator that the environment of the server names. Talks to PUBLIC_URL where that name resolves on this host, else to LOCAL_URL. Prints one JSON object with what was done.
 Ends with status 1 and a message when something that was written does not come back.
 """
 
@@ -17,7 +17,9 @@ import tempfile
 import time
 import urllib.parse
 
+import auth
 import mlflow
+import server
 from mlflow import MlflowClient
 
 
@@ -65,5 +67,7 @@ def main(local_url, public_url):
 
 
 if __name__ == "__main__":
+    server.read_environment()
+    auth.log_in()
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     main(*sys.argv[1:3])

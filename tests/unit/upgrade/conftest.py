@@ -80,7 +80,7 @@ class World:
 def world(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(PROGRAM), *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    names = ("host", "database", "journal", "forward", "room", "steps", "backward", "keep", "verbs")
+    names = ("host", "database", "journal", "forward", "room", "users", "steps", "backward", "keep", "verbs")
     for name in names:
         sys.modules.pop(name, None)
     modules = type("Modules", (), {name: __import__(name) for name in names})
@@ -101,7 +101,7 @@ def world(tmp_path, monkeypatch):
     for name in ("start", "stop", "about"):
         monkeypatch.setattr(modules.host, name, getattr(here, name))
     monkeypatch.setattr(modules.host, "state", lambda _unit: "active" if here.running else "inactive")
-    monkeypatch.setattr(modules.host, "version", lambda _url: IMAGES[here.running][0])
+    monkeypatch.setattr(modules.host, "version", lambda *_words: IMAGES[here.running][0])
     monkeypatch.setattr(modules.host, "image_there", lambda image: image not in here.broken)
     monkeypatch.setattr(modules.host, "run", lambda *_words, **_options: "")
     monkeypatch.setattr(modules.steps, "Migration", Migration)

@@ -13,6 +13,7 @@ import forward
 import host
 import room
 import steps
+import users
 from host import Failure, say
 
 
@@ -40,6 +41,7 @@ def undo(journal, record, state="undone"):
         record["replaced"] = f"{os.path.dirname(record['backup'])}/mlflow.db-{record['to']['version']}"
         journal.enter(record, "undoing")
         database.replace(plan["database"], record["backup"], record["replaced"])
+    users.put_back(record)
     if plan["database"]:
         shutil.rmtree(forward.folder_of(plan) / "work", ignore_errors=True)
     journal.put_files(record, "old")
@@ -47,7 +49,7 @@ def undo(journal, record, state="undone"):
     room.give_room(plan)
     if record["active"]:
         host.start(plan["unit"])
-        answer = host.version(record["from"]["url"])
+        answer = host.version(record["from"]["url"], plan["env_file"])
         if record["from"]["version"] not in ("", answer):
             raise Failure(f"the old server says that it is {answer}, and not {record['from']['version']}")
     journal.close(record, state)
@@ -56,9 +58,9 @@ def undo(journal, record, state="undone"):
 def lost(record):
     """Rows that are in use now and not in the backup, by table; counted while the server runs. Nothing where no backup would be put back."""
     if not record["backup"]:
-        return {}
+        return users.lost(record)
     now, then = database.look(record["plan"]["database"])["counts"], database.look(record["backup"])["counts"]
-    return {name: rows - then.get(name, 0) for name, rows in now.items() if name in then and rows > then[name]}
+    return {**users.lost(record), **{name: rows - then.get(name, 0) for name, rows in now.items() if name in then and rows > then[name]}}
 
 
 def resume(journal):

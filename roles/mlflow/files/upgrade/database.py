@@ -35,14 +35,22 @@ def look(file):
     if not os.path.exists(file):
         return {"schema": "", "counts": {}}
     with connect(file) as connection:
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'")]
-        if "alembic_version" not in tables:
-            return {"schema": "", "counts": {}}
         connection.execute("BEGIN")
-        schema = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        counts = {name: connection.execute('SELECT count(*) FROM "' + name.replace('"', '""') + '"').fetchone()[0] for name in sorted(tables)}
+        counts = count(connection)
+        schema = connection.execute("SELECT version_num FROM alembic_version").fetchone() if "alembic_version" in counts else None
         connection.execute("COMMIT")
-    return {"schema": schema[0] if schema else "", "counts": counts}
+    return {"schema": schema[0] if schema else "", "counts": counts if "alembic_version" in counts else {}}
+
+
+def count(connection):
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'")]
+    return {name: connection.execute('SELECT count(*) FROM "' + name.replace('"', '""') + '"').fetchone()[0] for name in sorted(tables)}
+
+
+def rows(file):
+    """Rows of each table of a database, whatever it is for."""
+    with connect(file) as connection:
+        return count(connection)
 
 
 def faults(file, quick=False):

@@ -33,7 +33,7 @@ def human(size):
 
 def folder_of(plan):
     """Where copies of a SQLite file are: beside it, because only then can one take its place at once."""
-    return pathlib.Path(os.path.dirname(plan["database"]), ".upgrade")
+    return pathlib.Path(os.path.dirname(plan["database"] or plan.get("users", "")), ".upgrade")
 
 
 def keep_folder(plan):

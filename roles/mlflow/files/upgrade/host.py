@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -57,12 +58,21 @@ def start(unit):
         raise Failure(f"{unit} did not start: {reason}\nLast lines of its journal:\n{last}") from reason
 
 
-def version(url, seconds=30):
+def administrator(env_file):
+    """Headers that a server with users wants, from the environment that it was started with."""
+    with open(env_file, encoding="utf-8") as lines:
+        told = dict(line.rstrip("\n").split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    name, password = told.get("MLFLOW_AUTH_ADMIN_USERNAME", ""), told.get("MLFLOW_AUTH_ADMIN_PASSWORD", "")
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()} if password else {}
+
+
+def version(url, env_file, seconds=30):
     """The version that the server at url tells."""
     deadline = time.monotonic() + seconds
+    request = urllib.request.Request(url + "/version", headers=administrator(env_file))
     while True:
         try:
-            with urllib.request.urlopen(url + "/version", timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=5) as answer:
                 return answer.read().decode().strip(' "\n')
         except (urllib.error.URLError, OSError) as reason:
             if time.monotonic() > deadline:

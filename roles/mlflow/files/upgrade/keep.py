@@ -54,12 +54,12 @@ def prune_backups(journal, plan):
     """Remove the databases and records of upgrades beyond those to keep. Databases that an undone upgrade left count too."""
     removed = []
     records = sorted(journal.closed("done") + journal.closed("undone") + journal.closed("rolled back"), key=lambda record: record["id"])
-    kept = [record for record in records if record["backup"] and (forward.folder_of(record["plan"]) / record["id"]).exists()]
+    kept = [record for record in records if (record["backup"] or record.get("users")) and (forward.folder_of(record["plan"]) / record["id"]).exists()]
     for record in kept[:max(0, len(kept) - plan["backups_keep"])]:
         shutil.rmtree(forward.folder_of(record["plan"]) / record["id"], ignore_errors=True)
         removed.append(record["id"])
     for record in records[:-10]:
-        if record["id"] in removed or not record["backup"]:
+        if record["id"] in removed or not (record["backup"] or record.get("users")):
             shutil.rmtree(journal.folder / record["id"], ignore_errors=True)
     return removed
 

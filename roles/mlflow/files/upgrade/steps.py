@@ -14,6 +14,7 @@ import database
 import forward
 import host
 import room
+import users
 from forward import Migration
 from host import Failure
 
@@ -63,6 +64,7 @@ def advance(journal, record, environment):
         journal.enter(record, "stopped")
         with timed(record, "stop"):
             host.stop(plan["unit"])
+        users.keep(journal, record)
         if migration and plan["database"]:
             migrate_copy(journal, record, migration, work)
         elif migration:
@@ -108,7 +110,7 @@ def finish(journal, record):
         journal.put_files(record, "new")
         room.give_room(plan)
         host.start(plan["unit"])
-    answer = host.version(plan["url"])
+    answer = host.version(plan["url"], plan["env_file"])
     if answer != plan["version"]:
         raise Failure(f"the new server says that it is {answer}, and not {plan['version']}")
     journal.enter(record, "serving")

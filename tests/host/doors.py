@@ -1,0 +1,61 @@
+"""How clients on other machines come in: under the public name, which no DNS knows here, and with the certificate that they were handed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import socket
+import urllib.parse
+
+import requests
+
+
+class Door:
+    """The public URL of a server, or its address where no proxy stands in front. `ca` is the file that clients trust; `login` who they are."""
+
+    def __init__(self, server, ca=None, proxy=None, login=None):
+        self.server, self.ca, self.login = server, ca, login
+        self.url = server.fact["public_url"] if proxy else server.url
+        self.name, self.address = urllib.parse.urlsplit(self.url).hostname, proxy or server.address
+
+    @contextlib.contextmanager
+    def open(self, login="own"):
+        """Resolve the public name, and let MLflow's client trust and be whom it should. login: (name, password), None, or "own"."""
+        login = self.login if login == "own" else login
+        known, variables = socket.getaddrinfo, {"MLFLOW_TRACKING_USERNAME": (login or ("", ""))[0], "MLFLOW_TRACKING_PASSWORD": (login or ("", ""))[1]}
+        variables["MLFLOW_TRACKING_SERVER_CERT_PATH"] = str(self.ca or "")
+        before = {name: os.environ.get(name) for name in variables}
+        socket.getaddrinfo = lambda host, *words, **options: known(self.address if host == self.name else host, *words, **options)
+        os.environ.update(variables)
+        for name in [name for name, value in variables.items() if not value]:
+            os.environ.pop(name)
+        try:
+            yield self
+        finally:
+            socket.getaddrinfo = known
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+    def call(self, path, login="own", method="GET", **options):
+        login = self.login if login == "own" else login
+        with self.open(None):
+            return requests.request(method, self.url + path, auth=login, verify=str(self.ca) if self.ca else True, timeout=30, **options)
+
+    def status(self, path, login="own", **options):
+        return self.call(path, login, **options).status_code
+
+    def client(self):
+        """MLflow's own client; to be used while the door is open."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.url)
+
+
+def fetched(host, path, folder):
+    """A copy of a file of a host, on this side."""
+    copy = pathlib.Path(folder) / os.path.basename(path)
+    copy.write_text(host.file(path).content_string, encoding="utf-8")
+    return copy
