@@ -3,7 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """smoke_test.py LOCAL_URL PUBLIC_URL < ENVIRONMENT: log a run, an artifact and a model version, read them back, mark them as deleted.
 
-Where the server has users, it is the administrator that the environment of the server names. Talks to PUBLIC_URL where that name resolves on this host, else to LOCAL_URL. Prints one JSON object with what was done.
+Where the server has users, it is the administrator that the environment of the server names. Talks to PUBLIC_URL where that name
+resolves on this host, else to LOCAL_URL. Prints one JSON object with what was done.
 Ends with status 1 and a message when something that was written does not come back.
 """
 
