@@ -22,7 +22,8 @@ def snapshot():
 
 
 def said(done):
-    return " ".join((done.stdout + done.stderr).split())
+    # an older core shows a message in quotes, with those in it doubled
+    return " ".join((done.stdout + done.stderr).split()).replace("''", "'")
 
 
 def restore(*options):
