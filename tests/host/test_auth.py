@@ -146,4 +146,4 @@ def test_a_password_is_not_checked_at_each_request(door):
 
     with door.open(None), requests.Session() as session:
         session.auth, session.verify = door.login, str(door.ca) if door.ca else True
-        wait_for(lambda: sum(session.get(door.url + SEARCH, timeout=30).elapsed.total_seconds() for _ in range(10)) < 0.5, "a remembered password", 30)
+        wait_for(lambda: sum(session.get(door.url + SEARCH, timeout=30).elapsed.total_seconds() for _number in range(10)) < 0.5, "a remembered password", 30)
