@@ -7,7 +7,7 @@ import os
 import pathlib
 
 import requests
-from provisioning import ROOT, Site, address_of, host_of
+from provisioning import Site, address_of, host_of
 
 OLD_VERSION, NEW_VERSION = "3.10.1", "3.17.2"
 OLD = {
@@ -29,8 +29,7 @@ class Playbook(Site):
         self.name = name
 
     def command(self, limit, **options):
-        words = super().command(limit, **options)
-        return [str(ROOT / f"playbooks/{self.name}.yml") if word == str(ROOT / "site.yml") else word for word in words]
+        return super().command(limit, playbook=f"{self.name}.yml", **options)
 
 
 def url_of(name):
