@@ -9,7 +9,7 @@ import time
 import pytest
 import requests
 from docker_role import Engine, Role
-from doors import Door
+from doors import Door, administrator, fetched
 from provisioning import Site
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -88,10 +88,13 @@ def server(host):
 
 
 @pytest.fixture(scope="module")
-def door(host, server):
-    """The way in of clients on other machines, as the administrator."""
+def door(host, server, tmp_path_factory):
+    """The way in of clients on other machines, as the administrator; through the proxy, where one stands on the server's host."""
     variables = host.ansible.get_variables()
-    return Door(server, login=(variables.get("mlflow_auth_admin_username", "admin"), variables["mlflow_auth_admin_password"]))
+    proxied = {}
+    if "mlflow_proxies" in variables["group_names"]:
+        proxied = {"proxy": server.address, "ca": fetched(host, "/etc/mlflow-proxy/ca.crt", tmp_path_factory.mktemp("door"))}
+    return Door(server, **proxied, login=administrator(host))
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,12 @@ class Door:
         return MlflowClient(self.url)
 
 
+def administrator(host):
+    """Name and password of the inventory, which the scenario keeps as a vault would."""
+    variables = host.ansible.get_variables()
+    return variables.get("mlflow_auth_admin_username", "admin"), variables["vault_mlflow_auth_admin_password"]
+
+
 def fetched(host, path, folder):
     """A copy of a file of a host, on this side."""
     copy = pathlib.Path(folder) / os.path.basename(path)

@@ -12,6 +12,8 @@ import socket
 import ssl
 import subprocess
 
+from doors import administrator
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PIECE = bytes(range(256)) * 4096
 
@@ -23,7 +25,7 @@ class Proxy:
         self.host = host
         known = host.ansible.get_variables()
         self.name = known["mlflow_proxy_name"]
-        self.admin = (known.get("mlflow_auth_admin_username", "admin"), known["mlflow_auth_admin_password"])
+        self.admin = administrator(host)
         # The address that other machines use; those of the host's own container networks are nobody's.
         self.address = host.ansible("setup", "gather_subset=!all,network")["ansible_facts"]["ansible_default_ipv4"]["address"]
         self.ca = folder / "ca.crt"
@@ -112,4 +114,5 @@ def site_run(proxy, variables):
     inventory = os.environ["MOLECULE_INVENTORY_FILE"]
     command = ["ansible-playbook", "-i", inventory, "--limit", proxy.host.backend.get_hostname(), "-e", json.dumps(variables), str(ROOT / "site.yml")]
     settings = {key: value for key, value in os.environ.items() if key != "ANSIBLE_STDOUT_CALLBACK"}
-    return subprocess.run(command, env={**settings, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}, capture_output=True, text=True, check=False, timeout=600)
+    return subprocess.run(command, env={**settings, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}, capture_output=True, text=True, check=False,
+                          timeout=600)

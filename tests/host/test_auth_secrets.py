@@ -18,7 +18,7 @@ def secrets(host):
     """Words that stay themselves under every quoting, and the keys that the host made."""
     made = [line.partition("=")[2] for line in host.file("/var/lib/mlflow/keys.env").content_string.splitlines()]
     assert len(made) == 2
-    return ["admin-secret-4e7", "form-secret-8b1", *made]
+    return ["admin-secret-4e7", "form-secret-8b1", "kek-secret-2c6", *made]
 
 
 def found_in(text, secrets):
