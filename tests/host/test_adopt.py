@@ -6,7 +6,6 @@ import io
 import json
 import pathlib
 import subprocess
-import sys
 import tarfile
 
 import docker
@@ -34,7 +33,7 @@ def old(host, server, tmp_path_factory):
     """What MLflow OLD made, on the host in a folder that only root reads."""
     folder = tmp_path_factory.mktemp("old") / "old"
     program = pathlib.Path(__file__).with_name("old_server.py")
-    subprocess.run(["uv", "run", "--no-project", "--python", sys.executable, "--with", f"mlflow=={OLD}", "python", program, folder], check=True, timeout=600)
+    subprocess.run(["uv", "run", "--no-project", "--with", f"mlflow=={OLD}", "python", program, folder], check=True, timeout=600)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(folder, "old")
