@@ -12,7 +12,7 @@ import socket
 import ssl
 import subprocess
 
-from doors import administrator
+from doors import administrator, fetched
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PIECE = bytes(range(256)) * 4096
@@ -28,8 +28,7 @@ class Proxy:
         self.admin = administrator(host)
         # The address that other machines use; those of the host's own container networks are nobody's.
         self.address = host.ansible("setup", "gather_subset=!all,network")["ansible_facts"]["ansible_default_ipv4"]["address"]
-        self.ca = folder / "ca.crt"
-        self.ca.write_text(host.file("/etc/mlflow-proxy/ca.crt").content_string, encoding="ascii")
+        self.ca = fetched(host, "/etc/mlflow-proxy/ca.crt", folder)
 
     def context(self):
         return ssl.create_default_context(cafile=str(self.ca))

@@ -95,19 +95,19 @@ def settle_secrets(passphrase, generated):
         with engine.begin() as connection:
             wanted = sqlalchemy.select(kind.secret_id, kind.secret_name, kind.encrypted_value, kind.wrapped_dek, kind.kek_version)
             for secret in connection.execute(wanted).all():
-                wrapped = wrap_again(secret, passphrase, [name for name in (generated,) if name])
+                wrapped = wrap_again(secret, passphrase, generated)
                 if wrapped:
                     connection.execute(sqlalchemy.update(kind).where(kind.secret_id == secret.secret_id).values(wrapped_dek=wrapped))
     engine.dispose()
 
 
-def wrap_again(secret, passphrase, former):
-    """The key of a secret as passphrase wraps it, where one of former or the public default wrapped it; nothing where it is right or unknown."""
+def wrap_again(secret, passphrase, generated):
+    """The key of a secret as passphrase wraps it, where generated or the public default wrapped it; nothing where it is right or unknown."""
     crypto = importlib.import_module("mlflow.utils.crypto")
     ours = crypto.KEKManager(passphrase=passphrase, kek_version=secret.kek_version)
     if unwraps(crypto, secret, ours):
         return None
-    for name in (*former, crypto.DEFAULT_KEK_PASSPHRASE):
+    for name in filter(None, (generated, crypto.DEFAULT_KEK_PASSPHRASE)):
         theirs = crypto.KEKManager(passphrase=name, kek_version=secret.kek_version)
         if unwraps(crypto, secret, theirs):
             print(f"auth.py: secret {secret.secret_name} is encrypted with the passphrase of this server now", flush=True)
