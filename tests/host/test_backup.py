@@ -43,15 +43,25 @@ def test_a_backup_is_made_while_clients_write(source, load):
     assert load.refused == []
 
 
-def test_a_backup_of_an_unchanged_tree_adds_next_to_nothing(source, load):
-    first = status(source)["backup"]
-    source.check_output("systemctl start %s", unit())
-    again = status(source)["backup"]
-    assert again["snapshot"] != first["snapshot"] and again["files"] >= first["files"]
-    source.check_output("systemctl start %s", unit())
-    last = status(source)["backup"]
-    assert last["bytes_added"] < last["bytes_total"] / 10
-    assert last["seconds"] < 30
+CHANGE = "date +%s%N > /mlflow/artifacts/changed"
+
+
+def test_a_backup_of_an_unchanged_tree_makes_no_snapshot(source, load):
+    def once_more():
+        source.check_output("systemctl start %s", unit())
+        return status(source)["backup"]
+
+    first, again = status(source)["backup"], once_more()
+    assert again["snapshot"] != first["snapshot"] and again["files"] >= first["files"] and not again["unchanged"]
+    # What was written a moment ago proves nothing.
+    wait_for(lambda: once_more()["unchanged"], "nothing has changed")
+    snapshots, last = backups.snapshots(source), once_more()
+    assert last["unchanged"] and last["bytes_added"] == 0 and backups.snapshots(source) == snapshots
+    done = play("playbooks/backup.yml", SOURCE)
+    assert f"Nothing has changed since snapshot {last['snapshot']}" in " ".join(done.stdout.split()), done.stdout[-2000:]
+    source.check_output(CHANGE)
+    changed = once_more()
+    assert changed["snapshot"] != last["snapshot"] and 0 < changed["bytes_added"] < changed["bytes_total"] / 10
 
 
 @pytest.mark.parametrize("verb", ["backup", "check", "rehearse"])
@@ -89,7 +99,7 @@ def test_a_full_repository_is_told_and_costs_nothing(source):
     small = "mount -t tmpfs -o size=60m none /backup/mlflow"
     source.check_output(f"cp -a /backup/mlflow /srv/kept && {small} && cp -a /srv/kept/. /backup/mlflow && rm -r /srv/kept")
     try:
-        source.check_output("dd if=/dev/zero of=/backup/mlflow/fill bs=1M; true")
+        source.check_output(CHANGE + "; dd if=/dev/zero of=/backup/mlflow/fill bs=1M; true")
         done = play("playbooks/backup.yml", SOURCE)
         assert done.returncode != 0 and "No room for the snapshot" in " ".join(done.stdout.split()), done.stdout[-2000:]
         assert status(source)["backup"]["failing"] and "No room" in status(source)["backup"]["message"]
@@ -110,7 +120,7 @@ def test_the_fact_is_the_status(source):
 
 def test_no_secret_is_seen(source):
     # What processes show while a backup runs, sampled as fast as it goes.
-    source.check_output("systemctl start --no-block %s", unit())
+    source.check_output(f"{CHANGE}; systemctl start --no-block {unit()}")
     seen = wait_for(lambda: source.run("cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout.partition("restic")[1:], "a backup runs")
     assert PASSWORD not in "".join(seen)
     wait_for(lambda: source.check_output("systemctl show -P ActiveState %s", unit()) == "inactive", "the backup ends")

@@ -4,7 +4,7 @@
 """Backups of a tracking server, run on its host as root. Standard library and restic only.
 
     backup.py prepare                  make the repository where there is none, the status file and the fact
-    backup.py backup                   make a snapshot and forget old ones
+    backup.py backup                   make a snapshot if anything has changed, and forget old ones
     backup.py check                    verify the repository, and free the room of what was forgotten
     backup.py rehearse                 restore into a scratch folder, compare, remove
     backup.py restore [--from snapshot|litestream] [--snapshot ID] [--host NAME] [--confirmed] [--dry]
@@ -28,6 +28,7 @@ import traceback
 import content
 import status
 import store
+import unchanged
 import verify
 from repository import Repository
 from room import make_room, need_room, refuse_inside
@@ -52,26 +53,34 @@ def prepare(settings, state, repository, _options):
 
 
 def backup(settings, state, repository, _options):
-    started, deployed = time.time(), settings.deployed()
+    started, deployed, known = time.time(), settings.deployed(), state.of("backup")
     refuse_inside(repository, deployed)
-    sizes = content.size(settings, deployed)
+    sizes, stores = content.size(settings, deployed), unchanged.stores(settings, deployed, content.databases(settings, deployed))
+    if unchanged.stands(known, stores, deployed) and repository.holds(known["snapshot"]):
+        told = {"snapshot": known["snapshot"], "bytes_added": 0, "unchanged": True}
+    else:
+        told = {**make_snapshot(settings, state, repository, deployed, sizes), "stores": stores, "unchanged": False}
+    # The snapshot counts also where the old ones could not be forgotten.
+    known.update(told, started_epoch=int(started) - 1)
+    if started - state.values.get("forgot_epoch", 0) > FORGET_SECONDS:
+        repository.forget()
+        state.values["forgot_epoch"] = int(started)
+    return told
+
+
+def make_snapshot(settings, state, repository, deployed, sizes):
     need_room(settings.state, sizes, "the copy of the database")
     try:
-        manifest = content.gather(settings, deployed, state.of("backup").get("started_epoch", 0))
+        seen = unchanged.Seen()
+        manifest = content.gather(settings, deployed, state.of("backup").get("started_epoch", 0), seen)
         if repository.local:
             make_room(repository, sizes + sum(top["fresh"] for top in manifest["folders"]))
         summary = repository.backup([settings.stage, *(top["path"] for top in manifest["folders"])])
     finally:
         shutil.rmtree(settings.stage, ignore_errors=True)
-    told = {"snapshot": summary["snapshot_id"][:8], "bytes_added": summary["data_added"], "bytes_total": summary["total_bytes_processed"],
+    return {"snapshot": summary["snapshot_id"][:8], "bytes_added": summary["data_added"], "bytes_total": summary["total_bytes_processed"],
             "files": sum(top["files"] for top in manifest["folders"]), "runs": store.entry_of(manifest)["tables"].get("runs", 0),
-            "artifacts_elsewhere": manifest["artifacts_elsewhere"], "started_epoch": int(started) - 1}
-    # The snapshot counts also where the old ones could not be forgotten.
-    state.of("backup").update(told)
-    if started - state.values.get("forgot_epoch", 0) > FORGET_SECONDS:
-        repository.forget()
-        state.values["forgot_epoch"] = int(started)
-    return told
+            "artifacts_elsewhere": manifest["artifacts_elsewhere"], "trees": seen.proof}
 
 
 def check(settings, _state, repository, _options):

@@ -13,13 +13,13 @@ import json
 import os
 import random
 import shutil
-import stat
 import time
 
 import database
 import postgresql
 import store
 from settings import Refused, read_pairs, shown
+from unchanged import files
 
 # Files larger than this are not read for the sample: a backup of an unchanged tree is to be quick.
 SAMPLE_BYTES = 16 << 20
@@ -28,25 +28,6 @@ SAMPLE_TOTAL = 64 << 20
 # Names whose values may be kept; whatever else is in the environment of the server may be a secret.
 OPEN_NAMES = ("MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "MLFLOW_DISABLE_TELEMETRY",
               "DO_NOT_TRACK", "MLFLOW_MODEL_CATALOG_URI", "MLOPS_PORTS", "MLOPS_STOP_TIMEOUT", "MLOPS_SQLITE_FILE", "MLOPS_SQLITE_WAL")
-
-
-def files(folder):
-    """Yield (path, size in bytes, time in nanoseconds) of each regular file below a folder; what vanishes meanwhile is passed over."""
-    pending = [folder]
-    while pending:
-        try:
-            entries = list(os.scandir(pending.pop()))
-        except FileNotFoundError:
-            continue
-        for entry in entries:
-            try:
-                about = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if stat.S_ISDIR(about.st_mode):
-                pending.append(entry.path)
-            elif stat.S_ISREG(about.st_mode):
-                yield entry.path, about.st_size, about.st_mtime_ns
 
 
 def databases(settings, deployed):
@@ -68,10 +49,10 @@ def copy_database(source, folder, number):
     return {"path": source, "copy": target, "bytes": os.path.getsize(target), "sha256": database.sha256(target), **database.contents(target)}
 
 
-def list_files(folder, handle, sample, wanted, since):
+def list_files(folder, handle, sample, wanted, since, seen):
     """Write one line of JSON for each file; keep `wanted` of them, each as likely as the others, in the list sample. fresh: bytes younger than since."""
     count, size, fresh = 0, 0, 0
-    for entry in files(folder):
+    for entry in files(folder, seen):
         handle.write(json.dumps(entry) + "\n")
         count, size = count + 1, size + entry[1]
         fresh += entry[1] if entry[2] > since * 1_000_000_000 else 0
@@ -114,8 +95,11 @@ def size(settings, deployed):
     return files if deployed.database else files + store.server(settings, deployed).bytes()
 
 
-def gather(settings, deployed, since):
-    """Fill the stage and return the manifest. The database is copied first: whatever it names lies in the folders already."""
+def gather(settings, deployed, since, seen):
+    """Fill the stage and return the manifest. The database is copied first: whatever it names lies in the folders already.
+
+    since: seconds since 1970; seen (unchanged.Seen) is shown whatever lies in the folders.
+    """
     shutil.rmtree(settings.stage, ignore_errors=True)
     os.makedirs(settings.stage, mode=0o700)
     store.refuse(deployed)
@@ -132,7 +116,7 @@ def gather(settings, deployed, since):
     write_configuration(settings, deployed, os.path.join(settings.stage, "configuration"))
     sample = []
     with open(os.path.join(settings.stage, "files.jsonl"), "w", encoding="utf-8") as handle:
-        manifest["folders"] = [list_files(folder, handle, sample, settings.sample_files, since) for folder in deployed.folders()]
+        manifest["folders"] = [list_files(folder, handle, sample, settings.sample_files, since, seen) for folder in deployed.folders()]
     manifest["sample"] = list(digests(sample))
     with open(os.path.join(settings.stage, "manifest.json"), "w", encoding="utf-8") as handle:
         json.dump(manifest, handle, indent=1)

@@ -126,6 +126,14 @@ class Repository:
         found = json.loads(self.run("snapshots", "--json", "--tag", f"{TAG},{self.settings.service}").stdout) or []
         return sorted(found, key=lambda snapshot: snapshot["time"])
 
+    def holds(self, snapshot):
+        """Whether a snapshot, by the first digits of its id, is still there. That of a folder is found without opening the repository."""
+        if not self.local:
+            return any(found["id"].startswith(snapshot) for found in self.snapshots())
+        folder = os.path.join(self.local, "snapshots")
+        whole = os.path.isfile(os.path.join(self.local, "config")) and os.path.isdir(folder)
+        return whole and any(name.startswith(snapshot) for name in os.listdir(folder))
+
     def read(self, snapshot, path):
         return self.run("dump", snapshot, path).stdout
 
