@@ -7,7 +7,7 @@
     inside.py counts    read an environment (one line of JSON), print {"schema": REVISION, "counts": {TABLE: ROWS}} of its backend store
     inside.py migrate   read an environment, load what `mlflow db upgrade` needs, print `ready`, await the line `go`, upgrade, print `done`
 
-Loading takes seconds, an upgrade of a small database does not; so it is loaded while the old server still serves.
+Loading takes seconds, an upgrade of a small database does not; so it is loaded, and practised on an empty database, while the old server still serves.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import os
 import pathlib
 import re
 import sys
+import tempfile
+import traceback
 
 NEEDED = ("sqlalchemy", "alembic.command", "mlflow.cli", "mlflow.store.db.utils", "mlflow.store.tracking.dbmodels.models")
 
@@ -54,17 +56,42 @@ def counts(uri):
     return {"schema": schema or "", "counts": rows}
 
 
+def practise():
+    """Make an empty database with all migrations, so that their code is loaded and compiled. Whether that works decides nothing."""
+    sqlalchemy, utils = importlib.import_module("sqlalchemy"), importlib.import_module("mlflow.store.db.utils")
+    with tempfile.TemporaryDirectory() as folder:
+        engine = sqlalchemy.create_engine(f"sqlite:///{folder}/empty.db", poolclass=sqlalchemy.pool.NullPool)
+        utils._initialize_tables(engine)
+
+
 def migrate(uri):
-    for name in NEEDED:
-        try:
+    try:
+        for name in NEEDED:
             importlib.import_module(name)
-        except ImportError as reason:
-            print(f"{name} is not loaded ahead: {reason}", file=sys.stderr)
+        practise()
+    except Exception as reason:
+        print(f"not all is loaded ahead: {type(reason).__name__}: {reason}", file=sys.stderr)
+    print("Ready: what follows is about the database itself.", file=sys.stderr)
     print("ready", flush=True)
     if sys.stdin.readline().strip() != "go":
         return
-    importlib.import_module("mlflow.cli").cli.main(args=["db", "upgrade", uri], standalone_mode=False)
+    # Once its process has ended nobody has the database open, and the end of the container need not be awaited.
+    child = os.fork()
+    if not child:
+        os._exit(upgraded(uri))
+    if os.waitpid(child, 0)[1]:
+        sys.exit(1)
     print("done", flush=True)
+
+
+def upgraded(uri):
+    """Upgrade; return the exit status."""
+    try:
+        importlib.import_module("mlflow.cli").cli.main(args=["db", "upgrade", uri], standalone_mode=False)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
