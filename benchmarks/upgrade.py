@@ -43,5 +43,6 @@ without, start = statistics.median(windows), statistics.median(starts)
 record(
     "upgrade",
     [(f"without service, {OLD} to the default version, against a plain start", f"{without:.1f} s", f"{start:.1f} s", without / start, "<= 1.5")],
-    [f"Median of {len(windows)}; {'5' if SMOKE else '500'} runs with 100 metrics each. What migrates is loaded, and practised on an empty database, while the old server serves."],
+    [f"Median of {len(windows)}; {'5' if SMOKE else '500'} runs with 100 metrics each.",
+     "What migrates is loaded, and practised on an empty database, while the old server serves."],
 )

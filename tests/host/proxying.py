@@ -15,6 +15,8 @@ import subprocess
 from doors import administrator, fetched
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+MEGABYTES = 300
+LARGE_MEGABYTES = 2048 if os.environ.get("MLFLOW_TEST_FULL") == "yes" else MEGABYTES
 PIECE = bytes(range(256)) * 4096
 
 
@@ -67,8 +69,12 @@ class Proxy:
     def main_process(self):
         return self.host.check_output("systemctl show mlflow-proxy -p MainPID --value")
 
-    def peak_kilobytes(self):
-        return int(self.host.check_output("grep VmHWM /proc/%s/status", self.main_process()).split()[1])
+    def peak_kilobytes(self, process=None):
+        return int(self.host.check_output("grep VmHWM /proc/%s/status", process or self.main_process()).split()[1])
+
+    def server_peaks(self):
+        """Kilobytes that each process of the tracking server has had in memory at most."""
+        return {process: self.peak_kilobytes(process) for process in self.host.check_output("docker top mlflow -o pid").split()[1:]}
 
 
 class Transfer:
