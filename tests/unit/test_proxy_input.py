@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import re
-import subprocess
 import sys
 
 import pytest
 from proxy_certificates import Authority
+from refusals import ends_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOOD = {"mlflow_proxy_name": "mlflow.example.com"}
 FILES = {"mlflow_proxy_tls": "files", "mlflow_proxy_certificate": "{pki}/good.crt", "mlflow_proxy_certificate_key": "{pki}/good.key"}
 TWO = {"case_servers": ["far", "further"], "case_proxies": ["far"]}
@@ -93,28 +89,12 @@ def run(folder, pki):
     hosts = json.loads(text.replace("{pki}", str(pki.folder)).replace("{port}", str(pki.port)))
     for name, given in hosts.items():
         given.setdefault("ansible_python_interpreter", sys.executable if name in HOST else "/nowhere/python3")
-    shared = {"ansible_connection": "local", "mlflow_proxy_secure_logging": False}
     # Each case is an inventory of its own, as far as the role can see.
     extra = {"__mlflow_proxy_hosts": "{{ case_proxies | default([inventory_hostname]) }}",
              "__mlflow_proxy_servers": "{{ case_servers | default([inventory_hostname]) }}"}
-    (folder / "hosts.yml").write_text(json.dumps({"cases": {"hosts": hosts, "vars": shared}, "others": {"hosts": OTHERS}}), encoding="utf-8")
-    play = [{"name": "Refuse", "hosts": "cases", "gather_facts": False,
-             "tasks": [{"name": "Stand in front", "ansible.builtin.import_role": {"name": "mlops.mlflow.mlflow_proxy"}}]}]
-    (folder / "play.yml").write_text(json.dumps(play), encoding="utf-8")
-    settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_DEPRECATION_WARNINGS": "0",
-                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0", "ANSIBLE_LOCAL_TEMP": str(folder)}
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), "-e", json.dumps(extra), str(folder / "play.yml")]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
-    found, task = {}, ""
-    for line in done.stdout.splitlines():
-        head = re.match(r"TASK \[(.*)\] \**$", line)
-        task = head[1] if head else task
-        fatal = re.match(r"fatal: \[([^]]+)\]: (?:FAILED|UNREACHABLE)! => (\{.*)$", line)
-        if fatal:
-            found[fatal[1]] = (task, str(json.loads(fatal[2])["msg"]), pki.port)
-    assert set(found) == set(hosts), done.stdout + done.stderr
-    assert "PRIVATE KEY" not in done.stdout
-    return found
+    found, output = ends_of("mlflow_proxy", folder, hosts, {"mlflow_proxy_secure_logging": False}, extra, OTHERS)
+    assert "PRIVATE KEY" not in output
+    return {name: (task, str(result["msg"]), pki.port) for name, (task, result) in found.items()}
 
 
 @pytest.mark.parametrize("name", INPUT)
