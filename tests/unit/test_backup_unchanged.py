@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -37,6 +38,15 @@ def test_nothing_has_changed(still, tmp_path):
     again = told(tmp_path)
     assert again["unchanged"] and not first["unchanged"] and again["bytes_added"] == 0
     assert {name: again[name] for name in ("snapshot", "files", "runs")} == {"snapshot": "01234567", "files": 1, "runs": 3}
+
+
+def test_a_server_that_only_reads_changes_nothing(still, tmp_path):
+    """It has the database open, so that the log stays; each connection of root touches that."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow/mlflow.db", isolation_level=None)) as server:
+        server.execute("INSERT INTO runs VALUES (1, 1)")
+        assert still("backup") == (0, ["backup"])
+        assert server.execute("SELECT count(*) FROM runs").fetchone()[0] == 4
+        assert still("backup") == (0, []) and still("backup") == (0, [])
 
 
 def insert(root):

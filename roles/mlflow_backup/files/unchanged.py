@@ -26,11 +26,13 @@ class Seen:
     def __init__(self):
         self.begin, self.total, self.newest = time.time_ns(), 0, 0
 
-    def add(self, path, about):
-        line = repr((path, about.st_ino, about.st_size, about.st_mode, about.st_uid, about.st_gid, about.st_mtime_ns, about.st_ctime_ns))
+    def add(self, path, about, changed=None):
+        """about: os.stat_result; changed: when it was changed, in nanoseconds, if not as about says."""
+        changed = changed or about.st_ctime_ns
+        line = repr((path, about.st_ino, about.st_size, about.st_mode, about.st_uid, about.st_gid, about.st_mtime_ns, changed))
         digest = hashlib.blake2b(line.encode("utf-8", "surrogateescape"), digest_size=16).digest()
         self.total = (self.total + int.from_bytes(digest, "big")) % (1 << 128)
-        self.newest = max(self.newest, about.st_ctime_ns)
+        self.newest = max(self.newest, changed)
 
     @property
     def proof(self):
@@ -68,11 +70,14 @@ def stores(settings, deployed, databases):
     seen = Seen()
     files = [settings.fact, deployed.unit_file, deployed.environment_file, settings.environment_file, settings.password_file,
              settings.ssh_key_file, settings.known_hosts_file, os.path.join(settings.folder, "backup.json")]
-    # Readers touch the shared memory beside a database; a write is in the log or in the database itself.
-    files += [file for base in databases for file in database.companions(base) if not file.endswith("-shm")]
     for file in files:
         if os.path.lexists(file):
             seen.add(file, os.stat(file))
+    # A write is in the log or in the database. Readers touch the shared memory beside it; and each connection of root gives the log
+    # to its owner anew, which is a change of the file but not of what is in it.
+    for file in (file for base in databases for file in database.companions(base) if not file.endswith("-shm")):
+        about = os.stat(file)
+        seen.add(file, about, about.st_mtime_ns)
     return seen.proof
 
 
