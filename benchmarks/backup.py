@@ -2,6 +2,7 @@
 """A backup of an unchanged tree of 1 GB against the first one, and how long a client waits while backups are made."""
 
 import http.client
+import itertools
 import json
 import statistics
 import threading
@@ -24,6 +25,8 @@ for number in range({FILES}):
 for number in range({FILES} // 125):
     open(f"/mlflow/artifacts/large-{{number}}", "wb").write(os.urandom(8 << 20))
 """
+# A metric that is there already is not written again.
+STEPS = itertools.count(1)
 # A database of some 50 MB, so that its copy takes a while.
 HISTORY = """
 import sqlite3, sys
@@ -42,10 +45,10 @@ def seconds(host, script):
 def log(host, run_id, duration):
     """Log metric after metric on one connection; return the seconds that each took."""
     connection = http.client.HTTPConnection(host.address, 5001, timeout=60)
-    took, end, step = [], time.monotonic() + duration, 0
+    took, end = [], time.monotonic() + duration
     while time.monotonic() < end:
-        step += 1
-        body = json.dumps({"run_id": run_id, "key": f"loss{duration}", "value": 1.0, "timestamp": step, "step": step})
+        step = next(STEPS)
+        body = json.dumps({"run_id": run_id, "key": "loss", "value": 1.0, "timestamp": step, "step": step})
         begin = time.monotonic()
         connection.request("POST", "/api/2.0/mlflow/runs/log-metric", body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
