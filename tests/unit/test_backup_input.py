@@ -50,7 +50,7 @@ ACCEPTED = {
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory):
     """Where each case ended: (task, message)."""
-    hosts = {name: {**GOOD, **given} for name, given in {**{name: given for name, (given, _says) in REFUSED.items()}, **ACCEPTED}.items()}
+    hosts = {name: {**GOOD, **given} for name, (given, _says) in REFUSED.items()} | {name: {**GOOD, **given} for name, given in ACCEPTED.items()}
     shared = {"ansible_python_interpreter": "/nowhere/python3", "mlflow_backup_secure_logging": False}
     found, _output = ends_of("mlflow_backup", tmp_path_factory.mktemp("backup-input"), hosts, shared)
     return {name: (task, str(result["msg"])) for name, (task, result) in found.items()}

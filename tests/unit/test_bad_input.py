@@ -30,7 +30,7 @@ class Run:
     def __init__(self, folder):
         hosts = {name: case["set"] for name, case in REFUSED.items()} | {name: variables or {} for name, variables in ACCEPTED.items()}
         # Whoever is refused with a message of the role was refused before the host was asked: none of them has a Python.
-        self.ended, self.output = ends_of("mlflow", folder, hosts, {"ansible_python_interpreter": "/nowhere/python3"})
+        self.ended, _output = ends_of("mlflow", folder, hosts, {"ansible_python_interpreter": "/nowhere/python3"})
 
     def message(self, name):
         task, result = self.ended[name]

@@ -59,7 +59,7 @@ def backup(settings, state, repository, _options):
     if unchanged.stands(known, stores, deployed) and repository.holds(known["snapshot"]):
         told = {"snapshot": known["snapshot"], "bytes_added": 0, "unchanged": True}
     else:
-        told = {**make_snapshot(settings, state, repository, deployed, sizes), "stores": stores, "unchanged": False}
+        told = {**make_snapshot(settings, repository, deployed, sizes, known.get("started_epoch", 0)), "stores": stores, "unchanged": False}
     # The snapshot counts also where the old ones could not be forgotten.
     known.update(told, started_epoch=int(started) - 1)
     if started - state.values.get("forgot_epoch", 0) > FORGET_SECONDS:
@@ -68,11 +68,11 @@ def backup(settings, state, repository, _options):
     return told
 
 
-def make_snapshot(settings, state, repository, deployed, sizes):
+def make_snapshot(settings, repository, deployed, sizes, since):
     need_room(settings.state, sizes, "the copy of the database")
     try:
         seen = unchanged.Seen()
-        manifest = content.gather(settings, deployed, state.of("backup").get("started_epoch", 0), seen)
+        manifest = content.gather(settings, deployed, since, seen)
         if repository.local:
             make_room(repository, sizes + sum(top["fresh"] for top in manifest["folders"]))
         summary = repository.backup([settings.stage, *(top["path"] for top in manifest["folders"])])

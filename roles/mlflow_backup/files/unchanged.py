@@ -68,9 +68,9 @@ def stores(settings, deployed, databases):
     if not deployed.database:
         return ""
     seen = Seen()
-    files = [settings.fact, deployed.unit_file, deployed.environment_file, settings.environment_file, settings.password_file,
-             settings.ssh_key_file, settings.known_hosts_file, os.path.join(settings.folder, "backup.json")]
-    for file in files:
+    written = [settings.fact, deployed.unit_file, deployed.environment_file, settings.environment_file, settings.password_file,
+               settings.ssh_key_file, settings.known_hosts_file, os.path.join(settings.folder, "backup.json")]
+    for file in written:
         if os.path.lexists(file):
             seen.add(file, os.stat(file))
     # A write is in the log or in the database. Readers touch the shared memory beside it; and each connection of root gives the log
