@@ -9,6 +9,7 @@ Sources: RFC 5280, RFC 6125 (6.4.3), module ssl of the standard library.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import re
 import ssl
@@ -21,6 +22,14 @@ PRIVATE = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")
 
 def shown(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def plain(name):
+    """An IP address in its shortest form, and any other name as it is."""
+    try:
+        return str(ipaddress.ip_address(name.strip()))
+    except ValueError:
+        return name
 
 
 def covers(pattern, name):
@@ -46,10 +55,10 @@ def describe(text, folder, names, now):
     except (ssl.SSLError, ValueError) as error:
         raise ValueError("holds a certificate that cannot be read") from error
     begin, end = ssl.cert_time_to_seconds(about["notBefore"]), ssl.cert_time_to_seconds(about["notAfter"])
-    own = [value for kind, value in about.get("subjectAltName", ()) if kind == "DNS"]
+    own = [plain(value) for kind, value in about.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
     return {
         "not_before": shown(begin), "not_after": shown(end), "early": now < begin, "expired": now > end, "names": own, "fingerprint": fingerprint,
-        "uncovered": [name for name in names if not any(covers(pattern, name) for pattern in own)],
+        "uncovered": [name for name in names if not any(covers(pattern, plain(name)) for pattern in own)],
     }
 
 

@@ -70,7 +70,7 @@ def test_the_loudest_runs_tell_no_secret(secrets):
     said = log("ansible.log")
     # from the first run of the role to the last; neither what prepared the site nor the inventory that the verifier reads
     said = said[said.index("PLAY [Provision"):said.rindex("PLAY RECAP")] + log("refused.log")
-    for task in ("image-pull | Hand over the log-in", "image-pull | Pull the server image", "service | Write the environment"):
+    for task in ("image-pull | Hand over the log-in", "image-pull | Pull the server image", "service-change | Write the environment"):
         assert task in said
     assert "module_args" in said
     assert "+SITE_TOKEN" not in said

@@ -83,7 +83,7 @@ def without_database(site):
 def test_a_database_that_is_not_there_is_told_with_the_reason(without_database, name):
     broken, down, _foretold, _repaired, _quiet = without_database
     told = broken.message(name)
-    for part in ("does not serve as asked", "service | Run the server", "Try: systemctl status mlflow", "No module named 'psycopg'",
+    for part in ("does not serve as asked", "service-change | Run the server", "Try: systemctl status mlflow", "No module named 'psycopg'",
                  "mlflow_backend_store_uri is 'postgresql+psycopg://***@127.0.0.1:1/mlflow', which the server cannot use", "mlflow_image_extras"):
         assert part in told
     assert "hush" not in broken.output

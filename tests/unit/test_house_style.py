@@ -15,12 +15,13 @@ UNDONE = {
     "smoke_test | Remove for good what the client could only mark as deleted": "it removes what the task before logged",
     "rehearse | Migrate a copy of the database": "it removes the copy",
     "rollback | Count what would be lost": "it reads",
+    "service-change | Try the database": "it reads",
 }
 CODE = ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "roles/*/vars/*.yml", "roles/*/vars/*/*.yml", "roles/*/templates/*", "playbooks/*.yml")
 # Beginnings of commands that read and change nothing.
 READS = (
     "journalctl", "docker info", "docker ps", "docker version", "docker inspect", "docker image inspect", "docker container inspect", "docker image ls",
-    "dockerd --validate", "systemctl show", "systemctl is-active", "systemctl cat", "findmnt", "stat ",
+    "dockerd --validate", "systemctl show", "systemctl is-active", "systemctl cat", "findmnt", "stat ", "tail ",
 )
 
 

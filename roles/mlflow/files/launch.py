@@ -21,6 +21,7 @@ import sys
 import traceback
 
 import auth
+import database
 
 # Most of what a server imports. None may import mlflow.server, which reads the environment that the CLI has yet to make.
 AHEAD = ("uvicorn.main", "alembic.command", "flask_cors", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc")
@@ -51,7 +52,8 @@ def ask(options):
                 raise Unexpected("mlflow.server has no _exec_cmd")
             server._exec_cmd = tell
             sys.argv = ["mlflow", "server", *options]
-            importlib.import_module("mlflow.cli").cli()
+            with database.turn():
+                importlib.import_module("mlflow.cli").cli()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         except Unexpected:
@@ -109,7 +111,8 @@ def settle_apart():
     if child == 0:
         code = 1
         try:
-            auth.settle()
+            with database.turn(prepared=True):
+                auth.settle()
             code = 0
         except BaseException:
             traceback.print_exc()

@@ -99,8 +99,9 @@ class Deployed:
         return [folder for folder in found if folder and os.path.isdir(folder)]
 
     def uri(self):
-        """The backend store with its password."""
-        return read_pairs(self.environment_file)["MLFLOW_BACKEND_STORE_URI"]
+        """The backend store with its password. What the container has as /run/mlflow lies beside the environment file."""
+        entry = os.path.join(os.path.dirname(self.environment_file), "entry")
+        return read_pairs(self.environment_file)["MLFLOW_BACKEND_STORE_URI"].replace("=/run/mlflow/", f"={entry}/")
 
 
 def shown(text):

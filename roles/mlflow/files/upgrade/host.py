@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import time
@@ -92,7 +93,9 @@ def container(plan, image, *options, name=""):
     """Words of a command that runs inside.py in a container of an image: without rights, and without network unless the store is a server."""
     words = ["docker", "run", "--rm", "--interactive", "--log-driver", "none", "--user", f"{plan['uid']}:{plan['gid']}", "--read-only", "--tmpfs", "/tmp"]
     words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--volume", f"{plan['program']}/inside.py:/run/inside.py:ro", "--env", "HOME=/tmp"]
-    words += ["--network", "none"] if plan["database"] else plan["container_options"]
+    # The certificate of a database server lies beside the entry point.
+    entry = os.path.join(os.path.dirname(plan["env_file"]), "entry")
+    words += ["--network", "none"] if plan["database"] else ["--volume", f"{entry}:/run/mlflow:ro", *plan["container_options"]]
     return [*words, *(["--name", name] if name else []), *options, "--entrypoint", "python3", image, "/run/inside.py"]
 
 
