@@ -96,7 +96,7 @@ SELECT json_build_object(
   'waiting', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart),
   'mistakes', (SELECT coalesce(json_agg(told), '[]') FROM (
      SELECT concat_ws(': ', coalesce(name, concat(sourcefile, ', line ', sourceline)), error) AS told FROM pg_file_settings
-       WHERE error IS NOT NULL AND error <> 'setting could not be applied'
+       WHERE error <> 'setting could not be applied' AND error NOT LIKE '%without restarting the server'
      UNION ALL SELECT format('pg_hba.conf, line %s: %s', line_number, error) FROM pg_hba_file_rules WHERE error IS NOT NULL) AS all_mistakes),
   'role', (SELECT json_build_object('login', rolcanlogin, 'superuser', rolsuper) FROM pg_roles WHERE rolname = :'user'),
   'database', (SELECT json_build_object('owner', pg_get_userbyid(datdba), 'encoding', pg_encoding_to_char(encoding))
