@@ -16,6 +16,7 @@ import tempfile
 import time
 
 BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+ADDRESS = re.compile(r"\d+(\.\d+){3}")
 PRIVATE = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")
 
 
@@ -47,9 +48,11 @@ def describe(text, folder, names, now):
         raise ValueError("holds a certificate that cannot be read") from error
     begin, end = ssl.cert_time_to_seconds(about["notBefore"]), ssl.cert_time_to_seconds(about["notAfter"])
     own = [value for kind, value in about.get("subjectAltName", ()) if kind == "DNS"]
+    addresses = [value for kind, value in about.get("subjectAltName", ()) if kind == "IP Address"]
     return {
-        "not_before": shown(begin), "not_after": shown(end), "early": now < begin, "expired": now > end, "names": own, "fingerprint": fingerprint,
-        "uncovered": [name for name in names if not any(covers(pattern, name) for pattern in own)],
+        "not_before": shown(begin), "not_after": shown(end), "early": now < begin, "expired": now > end, "names": own + addresses,
+        "fingerprint": fingerprint,
+        "uncovered": [name for name in names if not (name in addresses if ADDRESS.fullmatch(name) else any(covers(pattern, name) for pattern in own))],
     }
 
 
