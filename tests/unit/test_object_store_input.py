@@ -47,7 +47,7 @@ INPUT = {
     "small-volume": ({"volume_size": "63MB"}, "mlflow_object_store_volume_size is '63MB'. Give 64MB or more"),
     "min-free": ({"min_free": "5%"}, "mlflow_object_store_min_free is '5%'"),
     "min-free-below-volume": ({"min_free": "512MB"}, "mlflow_object_store_min_free is '512MB' and mlflow_object_store_volume_size '1GB'"),
-    "memory": ({"memory_limit": "100MB"}, "mlflow_object_store_memory_limit is '100MB'. Give 512MB or more"),
+    "memory": ({"memory_limit": "1023MB"}, "mlflow_object_store_memory_limit is '1023MB'. Give 1GB or more"),
     "misspelt": ({"mlflow_object_store_buket": "x"}, "mlflow_object_store_buket: did you mean mlflow_object_store_bucket?"),
 }
 # What only the host, here this machine, can tell.

@@ -5,9 +5,10 @@
 # What mlflow-object-store.service does beside SeaweedFS, as root.
 #
 #     object_store.sh take                  hand over configuration, keys and certificate, before SeaweedFS starts
-#     object_store.sh serving               wait until it serves, then keep what it serves
+#     object_store.sh serving               wait until it serves, then note what it serves
 #     object_store.sh stop                  stop it once all data is written
-#     object_store.sh back                  put back the configuration that was served last
+#     object_store.sh keep                  keep the configuration that serves as it should
+#     object_store.sh back                  put back the one that was kept last
 #     object_store.sh certificate NAME...   make a certificate for these names and addresses
 set -eu
 umask 077
@@ -16,17 +17,11 @@ config=/etc/mlflow-object-store lib=/usr/local/lib/mlflow-object-store run=/run/
 # What a change may break, and what is put back then.
 kept='server.conf mlflow.keys tls.sources tls.crt tls.key'
 
-setting() {
-    sed -n "s/^$1=//p" "$config/server.conf"
-}
+setting() { sed -n "s/^$1=//p" "$config/server.conf"; }
 
-give() {
-    install -T --owner=root --group=$user --mode=0440 "$1" "$run/$2"
-}
+give() { install -T --owner=root --group=$user --mode=0440 "$1" "$run/$2"; }
 
-random() {
-    openssl rand -hex 32
-}
+random() { openssl rand -hex 32; }
 
 self_signed() {
     # FOLDER NAME WORD...: FOLDER/NAME.key and FOLDER/NAME.crt
@@ -86,7 +81,7 @@ take)
         give "$run/${file%:*}.new" "${file#*:}"
         rm "$run/${file%:*}.new"
     done
-    chgrp $user "$run/inner.key" "$run/inner.crt"
+    chown root:$user "$run/inner.key" "$run/inner.crt"
     chmod 0440 "$run/inner.key" "$run/inner.crt"
     give "$config/server.conf" server.conf
     if [ -e "$config/tls.sources" ]; then
@@ -103,6 +98,9 @@ serving)
         kill -0 "$MAINPID"
         sleep 0.2
     done
+    mv "$run/taken" "$run/served"
+    ;;
+keep)
     rm -rf "$config/good.new"
     mkdir "$config/good.new"
     for file in $kept; do
@@ -110,10 +108,10 @@ serving)
     done
     rm -rf "$config/good"
     mv "$config/good.new" "$config/good"
-    mv "$run/taken" "$run/served"
     ;;
 stop)
-    # Its metadata server waits for its own S3 server for 15 s and more, long after the last byte is written.
+    [ -n "${MAINPID:-}" ] || exit 0
+    # Its metadata server waits 15 s for its own S3 server, for ever on a full disk, long after the last byte is written.
     kill -TERM "$MAINPID"
     tries=0
     while [ $tries -lt 100 ] && writes "$MAINPID"; do
