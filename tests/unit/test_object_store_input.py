@@ -25,7 +25,7 @@ INPUT = {
     "no-access-key": ({"access_key": ""}, "mlflow_object_store_access_key (not shown) is empty"),
     "access-key": ({"access_key": "hush hush hush"}, "mlflow_object_store_access_key (not shown) is not as it must be"),
     "no-secret-key": ({"secret_key": ""}, "mlflow_object_store_secret_key (not shown) is empty"),
-    "short-secret-key": ({"secret_key": "hush"}, "mlflow_object_store_secret_key (not shown) is not as it must be. Give MLflow's secret key from your vault, 16"),
+    "short-secret-key": ({"secret_key": "hush"}, "mlflow_object_store_secret_key (not shown) is not as it must be. Give MLflow's secret key"),
     "two-lines": ({"secret_key": SECRET + "\nhush"}, "mlflow_object_store_secret_key (not shown) is not as it must be"),
     "bucket": ({"bucket": "ML_flow"}, "mlflow_object_store_bucket is 'ML_flow'"),
     "bucket-is-address": ({"bucket": "192.0.2.1"}, "mlflow_object_store_bucket is '192.0.2.1'"),
@@ -96,9 +96,7 @@ def ended(tmp_path_factory):
 def run(folder, pki):
     cases = {name: given for group in (INPUT, HOST) for name, (given, _says) in group.items()} | ACCEPTED
     text = json.dumps({name: {**GOOD, **named(given)} for name, given in cases.items()})
-    for mark, value in {"pki": pki.folder, "port": pki.port}.items():
-        text = text.replace("{%s}" % mark, str(value))
-    hosts = json.loads(text)
+    hosts = json.loads(text.replace("{pki}", str(pki.folder)).replace("{port}", str(pki.port)))
     for name, given in hosts.items():
         given.setdefault("ansible_python_interpreter", sys.executable if name in HOST else "/nowhere/python3")
     extra = {"__mlflow_object_store_hosts": "{{ case_hosts | default([inventory_hostname]) }}"}

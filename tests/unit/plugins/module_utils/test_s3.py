@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import threading
 import time
+import typing
 
 import pytest
 from ansible_collections.mlops.mlflow.plugins.module_utils import s3
@@ -31,7 +32,7 @@ def test_a_query_is_sorted_and_escaped():
 class Answers(http.server.BaseHTTPRequestHandler):
     """Answers by the path that was asked for."""
 
-    known = {
+    known: typing.ClassVar = {
         "/full/x": (500, b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"),
         "/mlflow": (200, b"<R><Contents><Key>a/b</Key></Contents><Contents><Key>c</Key></Contents></R>"),
         "/mlflow/x%20y": (200, b"content"),
@@ -73,5 +74,5 @@ def test_a_refusal_has_the_code_of_the_store_and_no_key(store):
         store.do("writing to bucket full", "PUT", "full", "x", body=b"1")
     assert (refusal.value.status, refusal.value.code) == (500, "InternalError")
     assert str(refusal.value) == "writing to bucket full was answered with 500 InternalError (We encountered an internal error)"
-    with pytest.raises(s3.StoreError, match="^reading was answered with 404$"):
+    with pytest.raises(s3.StoreError, match=r"^reading was answered with 404$"):
         store.do("reading", "GET", "elsewhere")
