@@ -25,7 +25,7 @@ options:
     description: The private key itself, in place of O(key).
     type: str
   names:
-    description: DNS names that the certificate has to be for.
+    description: DNS names and IPv4 addresses that the certificate has to be for.
     type: list
     elements: str
     default: []
