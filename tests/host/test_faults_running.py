@@ -94,7 +94,7 @@ def without_server(site):
 def test_a_server_that_does_not_start_is_told_with_the_reason(without_server, name):
     broken, down, _foretold, _repaired, _quiet = without_server
     told = broken.message(name)
-    for part in ("does not serve as asked", "service-change | Run the server", "Try: systemctl status mlflow", "No such option: --no-such-option",
+    for part in ("does not serve as asked", "service-change | Run the server", "Try: systemctl status mlflow", "No such option '--no-such-option'",
                  'mlflow_server_options is ["--no-such-option"], which \'mlflow server\' of 3.17.2 does not take'):
         assert part in told
     assert down[name]
