@@ -69,7 +69,7 @@ def test_a_server_that_is_killed_fails_what_it_had_in_hand(proxy, servers, clien
     assert load.lost(client) == {}
 
 
-def test_servers_recover_by_themselves_from_a_restart_of_the_database(proxy, client):
+def test_both_recover_by_themselves_from_a_restart_of_the_database(proxy, client):
     with Load(proxy) as load:
         wait_for(lambda: load.count() > 50, "fifty writes")
         began = time.monotonic()

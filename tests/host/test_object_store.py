@@ -8,20 +8,21 @@ import socket
 import ssl
 import types
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
 from conftest import wait_for
 from doors import fetched
 from proxying import site_run
 
+testinfra_hosts = ["ansible://mlflow_object_stores"]
 UNIT, MEGABYTES = "mlflow-object-store", 300
 PIECE = bytes(range(256)) * 4096
 
 
 @pytest.fixture(scope="module")
 def store(host, tmp_path_factory):
+    import boto3
+    from botocore.config import Config
+
     known = host.ansible.get_variables()
     address = host.ansible("setup", "gather_subset=!all,network")["ansible_facts"]["ansible_default_ipv4"]["address"]
     about = types.SimpleNamespace(host=host, address=address, bucket=known.get("mlflow_object_store_bucket", "mlflow"),
@@ -34,6 +35,8 @@ def store(host, tmp_path_factory):
 
 
 def refused(call, *codes):
+    from botocore.exceptions import ClientError
+
     with pytest.raises(ClientError) as refusal:
         call()
     assert refusal.value.response["Error"]["Code"] in codes
