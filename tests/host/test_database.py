@@ -13,8 +13,8 @@ SECRET = "database-secret-5a9 /%\\'x"
 SETTINGS = "/etc/postgresql/17/mlflow/conf.d/mlflow.conf"
 
 
-def psql(host, statement, *words):
-    return host.check_output(f"cd / && runuser -u postgres -- psql -XAtq -d {(words or ('mlflow',))[0]} -c %s", statement)
+def psql(host, statement):
+    return host.check_output("cd / && runuser -u postgres -- psql -XAtq -d mlflow -c %s", statement)
 
 
 def log_in(host, address, mode="verify-full", password=SECRET):

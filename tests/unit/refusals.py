@@ -35,3 +35,20 @@ def ends_of(role, folder, hosts, shared, extra=None, others=None):
             found[fatal[1]] = (task, json.loads(fatal[2]))
     assert set(found) == set(hosts), output
     return found, output
+
+
+def ends_of_cases(role, folder, good, refused, on_host, accepted, places, extra, others=None):
+    """Where a role ends on each case, every case an inventory of its own as far as the role can see. Returns ({name: (task, message)}, all output).
+
+    good: what every case sets. refused, on_host: {name: (what is set beside it, what the message holds)}; accepted: {name: what is set beside it}.
+    The cases of on_host are tried on this machine, no other host has a Python. places: {word: what stands for it, known only now}.
+    """
+    cases = {name: given for name, (given, _says) in {**refused, **on_host}.items()} | accepted
+    text = json.dumps({name: {**good, **given} for name, given in cases.items()})
+    for word, place in places.items():
+        text = text.replace(word, str(place))
+    hosts = json.loads(text)
+    for name, given in hosts.items():
+        given.setdefault("ansible_python_interpreter", sys.executable if name in on_host else "/nowhere/python3")
+    found, output = ends_of(role, folder, hosts, {f"{role}_secure_logging": False}, extra, others)
+    return {name: (task, str(result["msg"])) for name, (task, result) in found.items()}, output

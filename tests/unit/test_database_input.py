@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import sys
 
 import pytest
-from refusals import ends_of
+from refusals import ends_of_cases
 
 SECRET = "hush-hush-password"
 GOOD = {"mlflow_database_password": SECRET}
@@ -65,16 +63,11 @@ def ended(tmp_path_factory):
 
 
 def run(folder, port):
-    cases = {name: given for group in (INPUT, HOST) for name, (given, _says) in group.items()} | ACCEPTED
-    hosts = json.loads(json.dumps({name: {**GOOD, **given} for name, given in cases.items()}).replace("{port}", str(port)))
-    for name, given in hosts.items():
-        given.setdefault("ansible_python_interpreter", sys.executable if name in HOST else "/nowhere/python3")
-    # Each case is an inventory of its own, as far as the role can see.
     extra = {"__mlflow_database_hosts": "{{ case_databases | default([inventory_hostname]) }}",
              "__mlflow_database_servers": "{{ case_servers | default([inventory_hostname]) }}"}
-    found, output = ends_of("mlflow_database", folder, hosts, {"mlflow_database_secure_logging": False}, extra, OTHERS)
+    found, output = ends_of_cases("mlflow_database", folder, GOOD, INPUT, HOST, ACCEPTED, {"{port}": port}, extra, OTHERS)
     assert "hush" not in output
-    return {name: (task, str(result["msg"]), port) for name, (task, result) in found.items()}
+    return {name: (*end, port) for name, end in found.items()}
 
 
 @pytest.mark.parametrize("name", INPUT)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import pytest
 from proxy_certificates import Authority
-from refusals import ends_of
+from refusals import ends_of_cases
 
 KEY, SECRET = "AKHUSHHUSH12", "hush-hush-hush-hush"
 GOOD = {"mlflow_object_store_source": "{pki}/weed.whl", "mlflow_object_store_access_key": KEY, "mlflow_object_store_secret_key": SECRET,
@@ -94,15 +91,13 @@ def ended(tmp_path_factory):
 
 
 def run(folder, pki):
-    cases = {name: given for group in (INPUT, HOST) for name, (given, _says) in group.items()} | ACCEPTED
-    text = json.dumps({name: {**GOOD, **named(given)} for name, given in cases.items()})
-    hosts = json.loads(text.replace("{pki}", str(pki.folder)).replace("{port}", str(pki.port)))
-    for name, given in hosts.items():
-        given.setdefault("ansible_python_interpreter", sys.executable if name in HOST else "/nowhere/python3")
+    refused, on_host = ({name: (named(given), says) for name, (given, says) in group.items()} for group in (INPUT, HOST))
+    accepted = {name: named(given) for name, given in ACCEPTED.items()}
+    places = {"{pki}": pki.folder, "{port}": pki.port}
     extra = {"__mlflow_object_store_hosts": "{{ case_hosts | default([inventory_hostname]) }}"}
-    found, output = ends_of("mlflow_object_store", folder, hosts, {"mlflow_object_store_secure_logging": False}, extra, {"far": {}})
+    found, output = ends_of_cases("mlflow_object_store", folder, GOOD, refused, on_host, accepted, places, extra, {"far": {}})
     assert "PRIVATE KEY" not in output and SECRET not in output
-    return {name: (task, str(result["msg"]), pki.port) for name, (task, result) in found.items()}
+    return {name: (*end, pki.port) for name, end in found.items()}
 
 
 @pytest.mark.parametrize("name", INPUT)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import pytest
 from proxy_certificates import Authority
-from refusals import ends_of
+from refusals import ends_of_cases
 
 GOOD = {"mlflow_proxy_name": "mlflow.example.com"}
 FILES = {"mlflow_proxy_tls": "files", "mlflow_proxy_certificate": "{pki}/good.crt", "mlflow_proxy_certificate_key": "{pki}/good.key"}
@@ -84,17 +81,12 @@ def ended(tmp_path_factory):
 
 
 def run(folder, pki):
-    cases = {name: given for group in (INPUT, HOST) for name, (given, _says) in group.items()} | ACCEPTED
-    text = json.dumps({name: {**GOOD, **given} for name, given in cases.items()})
-    hosts = json.loads(text.replace("{pki}", str(pki.folder)).replace("{port}", str(pki.port)))
-    for name, given in hosts.items():
-        given.setdefault("ansible_python_interpreter", sys.executable if name in HOST else "/nowhere/python3")
-    # Each case is an inventory of its own, as far as the role can see.
     extra = {"__mlflow_proxy_hosts": "{{ case_proxies | default([inventory_hostname]) }}",
              "__mlflow_proxy_servers": "{{ case_servers | default([inventory_hostname]) }}"}
-    found, output = ends_of("mlflow_proxy", folder, hosts, {"mlflow_proxy_secure_logging": False}, extra, OTHERS)
+    places = {"{pki}": pki.folder, "{port}": pki.port}
+    found, output = ends_of_cases("mlflow_proxy", folder, GOOD, INPUT, HOST, ACCEPTED, places, extra, OTHERS)
     assert "PRIVATE KEY" not in output
-    return {name: (task, str(result["msg"]), pki.port) for name, (task, result) in found.items()}
+    return {name: (*end, pki.port) for name, end in found.items()}
 
 
 @pytest.mark.parametrize("name", INPUT)
