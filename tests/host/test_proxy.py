@@ -12,12 +12,7 @@ import sys
 
 import pytest
 from conftest import wait_for
-from proxying import LARGE_MEGABYTES, MEGABYTES, Proxy, Transfer, site_run
-
-
-@pytest.fixture(scope="module")
-def proxy(host, tmp_path_factory):
-    return Proxy(host, tmp_path_factory.mktemp("proxy"))
+from proxying import LARGE_MEGABYTES, MEGABYTES, Transfer, site_run
 
 
 def test_the_ca_and_nothing_else_verifies_it(proxy):

@@ -1,0 +1,72 @@
+"""Planned work on two servers behind one name, under load: clients that never try again see no request fail."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+from cluster_load import FIRST, SECOND, Load, container
+from conftest import wait_for
+from upgrades import NEW_VERSION, OLD_VERSION, version_of
+
+testinfra_hosts = ["ansible://mlflow_proxies"]
+
+
+def test_an_upgrade_goes_from_server_to_server_and_fails_no_request(proxy, servers, client, site):
+    """The first migrates the schema while the second, still the old version, serves."""
+    assert [version_of(name) for name in (FIRST, SECOND)] == [OLD_VERSION] * 2
+    with Load(proxy) as load:
+        wait_for(lambda: load.count() > 50, "fifty writes")
+        pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "upgraded").touch()
+        outcome = site.run("mlflow_servers", variables={"mlflow_upgrade_external_backup_confirmed": True})
+    assert outcome.status == 0, outcome.output[-3000:]
+    assert [version_of(name) for name in (FIRST, SECOND)] == [NEW_VERSION] * 2
+    assert (load.failed, load.user.failed) == ([], [])
+    assert load.lost(client) == {} and load.count() > 200
+
+
+@pytest.mark.parametrize("name", [FIRST, SECOND])
+def test_what_one_wrote_the_other_reads(client, servers, name):
+    run = client.create_run("0").info.run_id
+    client.log_text(run, "the same", "a/b.txt")
+    server = servers[name == SECOND]
+    assert server.client().get_run(run).info.run_id == run
+    assert [file.path for file in server.client().list_artifacts(run, "a")] == ["a/b.txt"]
+    assert server.fact["backend_store"].startswith("postgresql+psycopg://1")
+
+
+def test_a_change_of_configuration_fails_no_request(proxy, servers, client, site):
+    """Each server stops once, and these clients do not try again."""
+    before = [container(server) for server in servers]
+    with Load(proxy) as load:
+        wait_for(lambda: load.count() > 50, "fifty writes")
+        outcome = site.run("mlflow_servers", variables={"mlflow_environment": {"ROLLED": "1"}})
+    assert outcome.status == 0, outcome.output[-3000:]
+    assert all(container(server) != old for server, old in zip(servers, before)), "a server was not restarted"
+    assert (load.failed, load.user.failed) == ([], [])
+    assert load.lost(client) == {} and load.count() > 200
+
+
+def test_a_host_that_is_shut_down_fails_no_request(proxy, servers, client):
+    with Load(proxy) as load:
+        wait_for(lambda: load.count() > 50, "fifty writes")
+        subprocess.run(["docker", "stop", "--time", "120", SECOND], check=True, capture_output=True)
+        at = load.count()
+        wait_for(lambda: load.count() > at + 50, "fifty more writes")
+        subprocess.run(["docker", "start", SECOND], check=True, capture_output=True)
+        wait_for(servers[1].healthy, "the host serves again", 120)
+    assert (load.failed, load.user.failed) == ([], [])
+    assert load.lost(client) == {}
+
+
+def test_a_restart_of_the_proxy_fails_no_call_of_the_client(proxy, client):
+    """While nobody listens, connections are refused; MLflow's client tries them again. A reload drops none: see test_proxy.py."""
+    with Load(proxy) as load:
+        wait_for(lambda: load.count() > 50, "fifty writes")
+        proxy.host.check_output("systemctl restart mlflow-proxy")
+        at = load.count()
+        wait_for(lambda: load.count() > at + 50, "fifty more writes")
+    assert load.user.failed == []
+    assert load.lost(client) == {}
