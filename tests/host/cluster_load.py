@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-FIRST, SECOND, DATABASE = (f"mlflow-cluster-{name}" for name in ("first", "second", "database"))
+FIRST, SECOND, DATABASE, STORE, PROXY = (f"mlflow-cluster-{name}" for name in ("first", "second", "database", "store", "proxy"))
 CLIENTS = 6
 # MLflow's own client, which tries again by itself. Goes on until its standard input ends, and then tells what came of it.
 USER = """

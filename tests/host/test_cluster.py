@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from cluster_load import CLIENTS, DATABASE, FIRST, SECOND, Load, container
+from cluster_load import CLIENTS, DATABASE, FIRST, PROXY, SECOND, STORE, Load, container
 from conftest import answers, wait_for
-from provisioning import host_of
+from provisioning import address_of, host_of
 
 testinfra_hosts = ["ansible://mlflow_proxies"]
 
@@ -48,6 +48,17 @@ def test_a_server_that_is_cut_off_from_the_database_comes_back(proxy, servers, c
 
 def answers_to(server, proxy):
     return answers(server.url + "/api/2.0/mlflow/experiments/get?experiment_id=0", auth=proxy.admin)
+
+
+@pytest.mark.parametrize(("source", "target", "port", "reached"), [
+    (PROXY, FIRST, 5001, True), (FIRST, DATABASE, 5432, True), (SECOND, STORE, 8333, True),
+    (DATABASE, FIRST, 5001, False), (STORE, SECOND, 5001, False), (PROXY, DATABASE, 5432, False), (STORE, DATABASE, 5432, False),
+    (PROXY, STORE, 8333, False), (DATABASE, STORE, 8333, False), (FIRST, STORE, 8346, False), (FIRST, SECOND, 5001, False)])
+def test_a_port_is_open_for_who_has_a_reason_to_come(proxy, source, target, port, reached):
+    connect = f"import socket; socket.create_connection(('{address_of(target)}', {port}), 2)"
+    done = host_of(source).run("python3 -c %s", connect)
+    assert (done.rc == 0) == reached, done.stderr[-500:]
+    assert reached or "timed out" in done.stderr
 
 
 def test_both_start_at_once_on_an_empty_database(servers, proxy):
