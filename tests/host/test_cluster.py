@@ -8,6 +8,7 @@ import pytest
 from cluster_load import CLIENTS, DATABASE, FIRST, PROXY, SECOND, STORE, Load, container
 from conftest import answers, wait_for
 from provisioning import address_of, host_of
+from upgrades import Playbook
 
 testinfra_hosts = ["ansible://mlflow_proxies"]
 
@@ -59,6 +60,12 @@ def test_a_port_is_open_for_who_has_a_reason_to_come(proxy, source, target, port
     done = host_of(source).run("python3 -c %s", connect)
     assert (done.rc == 0) == reached, done.stderr[-500:]
     assert reached or "timed out" in done.stderr
+
+
+def test_the_smoke_test_goes_through_the_proxy_with_its_certificate(proxy, servers, site):
+    servers[0].host.check_output(f"echo {proxy.address} {proxy.name} >> /etc/hosts")
+    outcome = Playbook(site, "smoke_test").run(FIRST)
+    assert outcome.status == 0 and f"https://{proxy.name}" in outcome.output, outcome.output[-3000:]
 
 
 def test_both_start_at_once_on_an_empty_database(servers, proxy):
