@@ -31,8 +31,9 @@ def test_only_the_proxy_and_ssh_are_reached_and_a_run_mends_it(proxy, listener):
 def test_it_is_there_before_the_network_and_comes_back_with_the_distributions_own(proxy, listener):
     unit = proxy.host.check_output("systemctl show mlflow-firewall -p Before,UnitFileState")
     assert "network-pre.target" in unit and "UnitFileState=enabled" in unit
-    proxy.host.check_output("systemctl restart nftables")
-    assert open_ports(proxy.address, [443, PORT]) == {443}
+    for verb in ("start", "reload", "restart", "stop"):
+        proxy.host.check_output(f"systemctl {verb} nftables")
+        assert open_ports(proxy.address, [443, PORT]) == {443}, verb
 
 
 def test_rules_that_shut_the_run_out_would_be_taken_away(proxy, listener):
