@@ -12,7 +12,7 @@ SECRETS = ["admin-secret-1b2", "form-secret-9c3", "kek-secret-3d1", "database-se
 TOLD = {
     "processes": "ps -eww -o args",
     "units": "systemctl cat 'mlflow*' 'postgresql*'; systemctl show '*'",
-    "journal": "journalctl --no-pager -o export | tr '\\0' ' '",
+    "journal": "journalctl --no-pager -o export | LC_ALL=C tr -cd '[:print:]\\n'",
     "containers": "command -v docker > /dev/null || exit 0; docker container inspect $(docker container ls -aq)",
     "images": "command -v docker > /dev/null || exit 0; docker image inspect $(docker image ls -q); docker image ls -q | xargs -n 1 docker history --no-trunc",
 }
