@@ -22,6 +22,7 @@ import traceback
 
 import auth
 import database
+import direct
 import drain
 
 # Most of what a server imports. None may import mlflow.server, which reads the environment that the CLI has yet to make.
@@ -101,6 +102,7 @@ def prepare(options):
     os.environ.update(environment)
     module, _colon, name = command[-1].partition(":")
     app = importlib.import_module(module)
+    direct.heed()
     # Without users, each search imports this module up to its first missing package, and answers 500 where two do so at once.
     sys.modules.setdefault("mlflow.server.auth", None)
     if command[2] == "uvicorn":
