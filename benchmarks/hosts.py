@@ -35,6 +35,12 @@ def run(*words, check=True, **options):
     return done.stdout
 
 
+def site(inventory, *options, **environment):
+    """Run site.yml on an inventory; return its output."""
+    index = ["-e", f"mlflow_package_index_url={os.environ['PIP_INDEX_URL']}"] if os.environ.get("PIP_INDEX_URL") else []
+    return run("ansible-playbook", "-i", inventory, str(ROOT / "site.yml"), *index, *options, cwd=ROOT, env={**os.environ, **environment})
+
+
 class Host:
     """A Debian server in a container, made new or found as the last benchmark left it."""
 
@@ -81,11 +87,7 @@ class Host:
 
     def site(self, log, *options, **environment):
         """Run site.yml on this host alone; return its output."""
-        index = ["-e", f"mlflow_package_index_url={os.environ['PIP_INDEX_URL']}"] if os.environ.get("PIP_INDEX_URL") else []
-        output = run(
-            "ansible-playbook", "-i", self.inventory(), str(ROOT / "site.yml"), *index, *options,
-            cwd=ROOT, env={**os.environ, **environment},
-        )  # fmt: skip
+        output = site(self.inventory(), *options, **environment)
         (LOGS / f"{log}.log").write_text(output)
         return output
 

@@ -96,7 +96,7 @@ make_server_image() {
     export MLFLOW_TEST_IMAGES_SERVER="$cache/server" MLFLOW_TEST_SERVER_ARCHIVE="$said" MLFLOW_TEST_SERVER_IMAGE="mlflow:${server#mlflow-}"
 }
 
-# make_old_server_image: the server image that the scenario `upgrade` begins with, four minor releases and more before the default
+# make_old_server_image: the server image that the scenarios `upgrade` and `cluster` begin with, four minor releases and more before the default
 make_old_server_image() {
     (tools_environment "$1" && "$root/tests/images/server-image" "$cache/server-old" 3.10.1) > "$cache/server-image" || return 1
     said=$(tail -n 1 "$cache/server-image")

@@ -97,13 +97,25 @@ written:
 """
 
 import base64
+import grp
 import json
 import os
+import pwd
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
 OWNED = {"owner": {"type": "str", "default": "root"}, "group": {"type": "str", "default": "root"}}
+
+
+def known(entry):
+    """Whether the host has owner and group, by name (getpwnam(3), getgrnam(3)) or number."""
+    try:
+        for name, look in ((entry["owner"], pwd.getpwnam), (entry["group"], grp.getgrnam)):
+            name.isdigit() or look(name)
+    except KeyError:
+        return False
+    return True
 
 
 class Keeper:
@@ -113,8 +125,8 @@ class Keeper:
         self.module, self.written, self.before = module, [], {}
 
     def attributes(self, name, entry):
-        """Whether owner, group or mode are others than they should be. What a check run would have created has none yet."""
-        if not os.path.lexists(name):
+        """Whether owner, group or mode are others than they should be. What a check run would have created has none yet, nor has who would own it."""
+        if not os.path.lexists(name) or (self.module.check_mode and not known(entry)):
             return True
         wanted = self.module.load_file_common_arguments(dict(entry, path=name))
         return self.module.set_fs_attributes_if_different(wanted, False)

@@ -4,10 +4,40 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 
+FIRST, SECOND, DATABASE, STORE, PROXY = (f"mlflow-cluster-{name}" for name in ("first", "second", "database", "store", "proxy"))
 CLIENTS = 6
+# MLflow's own client, which tries again by itself. Goes on until its standard input ends, and then tells what came of it.
+USER = """
+import json, sys, threading
+import mlflow
+client = mlflow.MlflowClient()
+run = client.create_run("0").info.run_id
+print(run, flush=True)
+over, acknowledged, files, failed, step = threading.Event(), [], [], [], 0
+threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+while not over.is_set():
+    try:
+        client.log_metric(run, "m", step, step=step, timestamp=step)
+        acknowledged.append(step)
+        if step % 20 == 0:
+            client.log_text(run, str(step), f"a/{step}.txt")
+            files.append(step)
+    except Exception as reason:
+        failed.append(str(reason)[:500])
+    step += 1
+print(json.dumps({"acknowledged": acknowledged, "files": files, "failed": failed}))
+"""
+
+
+def container(server):
+    """Which container of a server runs since when."""
+    return server.host.check_output("docker container inspect --format '{{.Id}} {{.State.StartedAt}}' mlflow")
 
 
 class Writer(threading.Thread):
@@ -43,14 +73,40 @@ class Writer(threading.Thread):
             step += 1
 
 
+class User:
+    """MLflow's own client in a process of its own, as the administrator."""
+
+    def __init__(self, proxy):
+        self.acknowledged, self.files, self.failed = [], [], []
+        about = {"TRACKING_URI": f"https://{proxy.name}", "TRACKING_SERVER_CERT_PATH": str(proxy.ca), "TRACKING_USERNAME": proxy.admin[0],
+                 "TRACKING_PASSWORD": proxy.admin[1], "HTTP_REQUEST_MAX_RETRIES": "7"}
+        environment = {**os.environ, **{f"MLFLOW_{name}": value for name, value in about.items()}}
+        self.process = subprocess.Popen([sys.executable, "-c", proxy.resolver() + USER], env=environment, text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+
+    def start(self):
+        self.run_id = self.process.stdout.readline().strip()
+        assert self.run_id, "MLflow's client did not begin"
+
+    def join(self, seconds):
+        told = json.loads(self.process.communicate(timeout=seconds)[0])
+        self.acknowledged, self.files, self.failed = told["acknowledged"], told["files"], told["failed"]
+
+
 class Load:
-    """with Load(proxy) as load: ... writes meanwhile; `failed` is what went wrong, `lost(server)` what was acknowledged and is not there."""
+    """with Load(proxy) as load: ... writes meanwhile.
+
+    `failed` is what went wrong for clients that do not try again, `user.failed` for MLflow's own, which does; `lost(client)` is what was acknowledged and
+    is not there.
+    """
 
     def __init__(self, proxy):
         self.over = threading.Event()
+        self.user = User(proxy)
         self.writers = [Writer(proxy, self.over) for _number in range(CLIENTS)]
 
     def __enter__(self):
+        self.user.start()
         for writer in self.writers:
             writer.start()
         return self
@@ -60,6 +116,7 @@ class Load:
         for writer in self.writers:
             writer.join(60)
             assert not writer.is_alive()
+        self.user.join(60)
 
     @property
     def failed(self):
@@ -70,7 +127,9 @@ class Load:
 
     def lost(self, client):
         missing = {}
-        for writer in self.writers:
+        for writer in [*self.writers, self.user]:
             there = {metric.step for metric in client.get_metric_history(writer.run_id, "m")}
             missing[writer.run_id] = sorted(set(writer.acknowledged) - there)
+        there = {file.path for file in client.list_artifacts(self.user.run_id, "a")}
+        missing["files"] = [step for step in self.user.files if f"a/{step}.txt" not in there]
         return {run: steps for run, steps in missing.items() if steps}

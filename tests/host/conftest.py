@@ -10,7 +10,8 @@ import pytest
 import requests
 from docker_role import Engine, Role
 from doors import Door, administrator, fetched
-from provisioning import Site
+from provisioning import Site, host_of
+from proxying import Proxy
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -95,6 +96,26 @@ def door(host, server, tmp_path_factory):
     if "mlflow_proxies" in variables["group_names"]:
         proxied = {"proxy": server.address, "ca": fetched(host, "/etc/mlflow-proxy/ca.crt", tmp_path_factory.mktemp("door"))}
     return Door(server, **proxied, login=administrator(host))
+
+
+@pytest.fixture(scope="module")
+def proxy(host, tmp_path_factory):
+    """The host as a proxy, for suites whose host is one."""
+    return Proxy(host, tmp_path_factory.mktemp("proxy"))
+
+
+@pytest.fixture(scope="module")
+def servers(proxy):
+    """The servers behind the proxy, in the order of the inventory."""
+    return [Server(host_of(name)) for name in proxy.host.ansible.get_variables()["groups"]["mlflow_servers"]]
+
+
+@pytest.fixture
+def client(proxy, servers, monkeypatch):
+    """MLflow's own client of the first of them, as the administrator."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", proxy.admin[0])
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", proxy.admin[1])
+    return servers[0].client()
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,11 @@ import http.client
 import json
 import os
 import pathlib
+import selectors
 import socket
 import ssl
 import subprocess
+import time
 
 from doors import administrator, fetched
 
@@ -18,6 +20,28 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEGABYTES = 300
 LARGE_MEGABYTES = 2048 if os.environ.get("MLFLOW_TEST_FULL") == "yes" else MEGABYTES
 PIECE = bytes(range(256)) * 4096
+
+
+def open_ports(address, ports, at_once=500, seconds=0.5):
+    """Those of the TCP ports that take a connection from here. One that does not answer within the time counts as closed."""
+    found, ports = set(), list(ports)
+    for start in range(0, len(ports), at_once):
+        waiting = selectors.DefaultSelector()
+        for port in ports[start:start + at_once]:
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex((address, port))
+            waiting.register(one, selectors.EVENT_WRITE, port)
+        deadline = time.monotonic() + seconds
+        while waiting.get_map() and time.monotonic() < deadline:
+            for key, _events in waiting.select(max(0, deadline - time.monotonic())):
+                found |= {key.data} if key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 else set()
+                waiting.unregister(key.fileobj)
+                key.fileobj.close()
+        for key in list(waiting.get_map().values()):
+            key.fileobj.close()
+        waiting.close()
+    return found
 
 
 class Proxy:

@@ -36,7 +36,7 @@ def test_nothing_is_told_in_processes_units_image_and_journal(server, secrets):
         "image": server.host.check_output("docker image inspect %s; docker history --no-trunc %s", *[server.fact["image"]] * 2),
         "unit": server.host.check_output("systemctl cat mlflow; systemctl show mlflow"),
         "processes": server.host.check_output("ps -eww -o args"),
-        "journal": server.host.check_output("journalctl --no-pager -o export | tr '\\0' ' '"),
+        "journal": server.host.check_output("journalctl --no-pager -o export | LC_ALL=C tr -cd '[:print:]\\n'"),
     }
     assert "start.sh" in told["unit"] and "docker run" in told["processes"]
     assert {place: found_in(text, secrets) for place, text in told.items()} == {place: [] for place in told}

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+# What is refused, and in which words, does not depend on the distribution.
+testinfra_hosts = [f"ansible://{'mlflow_servers' if os.environ.get('MLFLOW_TEST_FULL') == 'yes' else 'mlflow-docker-debian13'}"]
 # Variable, bad value, what the message says
 MISTAKES = [
     ("docker_registry_mirrors", ["mirror.example.com", "https://me:hidden-word@mirror.example.com"],

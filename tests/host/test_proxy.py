@@ -5,19 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
 
 import pytest
 from conftest import wait_for
-from proxying import LARGE_MEGABYTES, MEGABYTES, Proxy, Transfer, site_run
-
-
-@pytest.fixture(scope="module")
-def proxy(host, tmp_path_factory):
-    return Proxy(host, tmp_path_factory.mktemp("proxy"))
+from proxying import LARGE_MEGABYTES, MEGABYTES, Transfer, open_ports, site_run
 
 
 def test_the_ca_and_nothing_else_verifies_it(proxy):
@@ -65,13 +59,7 @@ def test_nobody_comes_in_without_the_password(proxy, given):
 
 def test_nothing_else_is_reachable(proxy):
     """From here, which is another host: every port, tried in turn."""
-    open_ports = []
-    for port in range(1, 65536):
-        with socket.socket() as one:
-            one.settimeout(1)
-            if one.connect_ex((proxy.address, port)) == 0:
-                open_ports.append(port)
-    assert {443, 80} <= set(open_ports) <= {443, 80, 22}
+    assert {443, 80} <= open_ports(proxy.address, range(1, 65536)) <= {443, 80, 22}
 
 
 CLIENT = """

@@ -22,7 +22,7 @@ CODE = ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "roles/*/vars/*.yml", "
 # Beginnings of commands that read and change nothing.
 READS = (
     "journalctl", "docker info", "docker ps", "docker version", "docker inspect", "docker image inspect", "docker container inspect", "docker image ls",
-    "dockerd --validate", "systemctl show", "systemctl is-active", "systemctl cat", "findmnt", "stat ", "tail ",
+    "dockerd --validate", "systemctl show", "systemctl is-active", "systemctl cat", "findmnt", "stat ", "tail ", "nft list", "nft --check",
 )
 
 
@@ -91,7 +91,7 @@ def test_nothing_waits_by_the_clock(tree):
 
 def test_facts_are_read_from_ansible_facts(tree):
     """Injection is off: `ansible_os_family` is no variable."""
-    allowed = r"ansible_(facts|host|check_mode|diff_mode|play_\w+|run_tags|limit|version|failed_\w+|managed|connection|user|become\w*)"
+    allowed = r"ansible_(facts|host|check_mode|diff_mode|play_\w+|run_tags|limit|version|failed_\w+|managed|connection|user|port|become\w*)"
     faults = []
     for name in tree.matching(*CODE):
         for word in re.findall(r"(?<![\w.])ansible_[a-z_0-9]+\b(?!\.)", tree.text(name)):

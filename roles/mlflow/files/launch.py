@@ -22,56 +22,71 @@ import traceback
 
 import auth
 import database
+import direct
+import drain
 
 # Most of what a server imports. None may import mlflow.server, which reads the environment that the CLI has yet to make.
 AHEAD = ("uvicorn.main", "alembic.command", "flask_cors", "mlflow.store.tracking.sqlalchemy_store", "mlflow.pyfunc")
-SERVERS = ("uvicorn", "gunicorn")
+SERVERS = {"uvicorn": drain.Asgi, "gunicorn": drain.Wsgi}
 
 
 class Unexpected(Exception):
     """This MLflow is not as we know it."""
 
 
-def ask(options):
-    """The command and the environment that `mlflow server OPTION...` would start a server with. Ends with it where it fails."""
-    reader, writer = os.pipe()
+def apart(work):
+    """Do work in a fork of this process, whose number is returned."""
     child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            server = importlib.import_module("mlflow.server")
+    if child:
+        return child
+    code = 1
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        work()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
-            def tell(command, *_words, extra_env=None, **_options):
-                auth.settle()
-                with os.fdopen(writer, "w") as pipe:
-                    json.dump([command, {**os.environ, **(extra_env or {})}], pipe)
-                raise SystemExit(0)
 
-            if not hasattr(server, "_exec_cmd"):
-                raise Unexpected("mlflow.server has no _exec_cmd")
-            server._exec_cmd = tell
-            sys.argv = ["mlflow", "server", *options]
-            with database.turn():
-                importlib.import_module("mlflow.cli").cli()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        except Unexpected:
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        told = pipe.read()
+def ended(child):
+    """Wait for the end of a fork. This process ends with it where it failed."""
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code:
         sys.exit(code if code > 0 else 128 - code)
+
+
+def ask(options):
+    """The command and the environment that `mlflow server OPTION...` would start a server with. Ends with it where it fails."""
+    reader, writer = os.pipe()
+
+    def tell(command, *_words, extra_env=None, **_options):
+        auth.settle()
+        with os.fdopen(writer, "w") as pipe:
+            json.dump([command, {**os.environ, **(extra_env or {})}], pipe)
+        raise SystemExit(0)
+
+    def run():
+        server = importlib.import_module("mlflow.server")
+        if not hasattr(server, "_exec_cmd"):
+            return
+        server._exec_cmd = tell
+        sys.argv = ["mlflow", "server", *options]
+        with database.turn():
+            importlib.import_module("mlflow.cli").cli()
+
+    child = apart(run)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        told = pipe.read()
+    ended(child)
     if not told:
-        raise Unexpected("the CLI started no server")
+        raise Unexpected("the CLI has no _exec_cmd, or started no server")
     return json.loads(told)
 
 
@@ -87,6 +102,7 @@ def prepare(options):
     os.environ.update(environment)
     module, _colon, name = command[-1].partition(":")
     app = importlib.import_module(module)
+    direct.heed()
     # Without users, each search imports this module up to its first missing package, and answers 500 where two do so at once.
     sys.modules.setdefault("mlflow.server.auth", None)
     if command[2] == "uvicorn":
@@ -102,26 +118,14 @@ def prepare(options):
 
             subprocess = importlib.import_module("uvicorn._subprocess")
             subprocess.spawn = multiprocessing.get_context("fork")
+    drain.heed(app, name.removesuffix("()"), SERVERS[command[2]], factory=name.endswith("()") or "--factory" in command)
     return command[2:]
 
 
-def settle_apart():
-    """What `ask` does by the way, in a short-lived fork of its own; ends with it where it fails."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            with database.turn(prepared=True):
-                auth.settle()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
-        sys.exit(1)
+def settle():
+    """What `ask` does by the way."""
+    with database.turn(prepared=True):
+        auth.settle()
 
 
 def become(options):
@@ -137,14 +141,10 @@ def become(options):
         except (ImportError, AttributeError, LookupError, TypeError, ValueError, Unexpected) as reason:
             print(f"launch.py: {reason}; going on with the plain command", file=sys.stderr)
     if words is None:
-        settle_apart()
+        ended(apart(settle))
         os.execvp("mlflow", ["mlflow", "server", *options])
     # What is frozen is not touched by the collectors of the workers, and so stays shared among them.
     gc.collect()
     gc.freeze()
     sys.argv = words
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    become(sys.argv[1:])

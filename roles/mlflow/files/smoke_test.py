@@ -10,6 +10,7 @@ Ends with status 1 and a message when something that was written does not come b
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -30,6 +31,14 @@ def resolves(url):
         return True
     except OSError:
         return False
+
+
+def trust(certificate):
+    """Have the client verify the server with this certificate (base64 of PEM) alone, where one is given."""
+    if certificate:
+        with tempfile.NamedTemporaryFile(suffix=".crt", delete=False) as file:
+            file.write(base64.b64decode(certificate))
+        os.environ["MLFLOW_TRACKING_SERVER_CERT_PATH"] = file.name
 
 
 def expect(what, found, wanted):
@@ -68,6 +77,7 @@ def main(local_url, public_url):
 
 
 if __name__ == "__main__":
+    trust(os.environ.pop("MLOPS_PROXY_CA", ""))
     server.read_environment()
     auth.log_in()
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")

@@ -39,7 +39,9 @@ class Repository:
         self.secrets = read_pairs(settings.environment_file)
         self.address = self.secrets["RESTIC_REPOSITORY"]
         self.options = ["-o", f"sftp.command={ssh_command(settings, self.address)}"] if self.address.startswith("sftp:") else []
-        self.environment = {**os.environ, **self.secrets, "RESTIC_PASSWORD_FILE": settings.password_file, "RESTIC_CACHE_DIR": settings.cache,
+        # Half of the processors are left to the server.
+        quiet = {"GOMAXPROCS": str(max(1, (os.cpu_count() or 2) // 2))}
+        self.environment = {**quiet, **os.environ, **self.secrets, "RESTIC_PASSWORD_FILE": settings.password_file, "RESTIC_CACHE_DIR": settings.cache,
                             "RESTIC_PROGRESS_FPS": "0.01"}
 
     @property

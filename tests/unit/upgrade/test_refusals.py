@@ -48,3 +48,12 @@ def test_the_schema_of_a_database_server(world, monkeypatch):
     """It changes only with a backup that the operator vouches for."""
     monkeypatch.setattr(world.modules.forward, "look", lambda _plan, _image: {"schema": "a", "counts": {}})
     refused(world, "mlflow_upgrade_external_backup_confirmed is false", database="")
+
+
+def test_rows_that_other_servers_write_meanwhile_are_no_loss(world):
+    """Fewer are, and more are where nobody else writes to the store."""
+    same = world.modules.forward.same_rows
+    assert same({"runs": 1, "params": 2}, {"runs": 5, "params": 2}, True) == []
+    for after, shared in (({"runs": 5, "params": 2}, False), ({"runs": 0, "params": 2}, True)):
+        with pytest.raises(world.modules.host.Failure, match="runs had 1 rows and has"):
+            same({"runs": 1, "params": 2}, after, shared)

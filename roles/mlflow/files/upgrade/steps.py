@@ -72,7 +72,8 @@ def advance(journal, record, environment):
             journal.enter(record, "migrated")
             with timed(record, "migrate"):
                 migration.go()
-            record["moved"] = forward.same_rows(record["counts"], forward.look({**plan, "environment": environment}, plan["image"])["counts"])
+            record["moved"] = forward.same_rows(record["counts"], forward.look({**plan, "environment": environment}, plan["image"])["counts"],
+                                                plan.get("shared", False))
         journal.enter(record, "swapped")
         finish(journal, record)
     finally:

@@ -68,6 +68,15 @@ def test_a_check_run_tells_the_difference_and_writes_nothing(keep, tmp_path):
     assert old.read_text(encoding="utf-8") == "one\ntwo\n" and not new.parent.exists()
 
 
+def test_a_check_run_foretells_an_owner_that_a_package_would_bring(keep, tmp_path):
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    ask = [{"dest": str(folder / "file"), "content": "", "owner": "nobody-yet"}], [{"path": str(folder), "group": "nobody-yet"}]
+    recap, _output = keep(*ask, "--check")
+    assert (recap["changed"], recap["failed"], list(folder.iterdir())) == (1, 0, [])
+    assert keep(*ask)[0]["failed"] == 1
+
+
 def test_contents_are_in_no_output(keep, tmp_path):
     for no_log in (False, True):
         _recap, output = keep([{"dest": str(tmp_path / "secret"), "content": f"open-sesame-{no_log}\n", "mode": "0600"}], (), "-vvvv", no_log=no_log)
