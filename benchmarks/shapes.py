@@ -4,20 +4,17 @@
 import concurrent.futures
 import http.client
 import os
-import pathlib
-import re
 import statistics
-import subprocess
 import time
 
 from api import healthy, new_run
 from hosts import LOGS, SMOKE, Host, both, site
 from report import record
+from wrk import wrk
 
 ROUNDS, SECONDS, MEGABYTES = (1, 1, 4) if SMOKE else (5, 4, 64)
 CLIENTS = 16
 TESTS = ("log-metric", "log-batch", "runs/search")
-SCRIPT = str(pathlib.Path(__file__).with_name("requests.lua"))
 PIECE = os.urandom(1 << 20)
 
 INVENTORY = """\
@@ -52,15 +49,11 @@ for address in {address for addresses in shapes.values() for address in addresse
 errors = []
 
 
-def wrk(address, test, clients):
+def load(address, test, clients):
     """Requests a second, and the p99 in milliseconds."""
-    output = subprocess.run(
-        ["wrk", "-t1", f"-c{clients}", f"-d{SECONDS}s", "--timeout", "20s", "--latency", "-s", SCRIPT, address],
-        env={**os.environ, "TEST": test, "RUN": runs[address]}, text=True, capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    errors.extend(f"{test}: {line.strip()}" for line in output.splitlines() if "Non-2xx" in line or "Socket errors" in line)
-    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]), float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+    per_second, p99, faults = wrk(address, test, runs[address], clients, SECONDS)
+    errors.extend(f"{test}: {fault}" for fault in faults)
+    return per_second, p99
 
 
 def transfer(address, name):
@@ -88,7 +81,7 @@ speed, wait = {}, {}
 for number in range(ROUNDS):
     for test in TESTS:
         for shape, addresses in shapes.items():
-            measured = at_once(wrk, addresses, test, CLIENTS // len(addresses))
+            measured = at_once(load, addresses, test, CLIENTS // len(addresses))
             speed.setdefault((test, shape), []).append(sum(each for each, _p99 in measured))
             wait.setdefault((test, shape), []).append(max(p99 for _each, p99 in measured))
     for shape, addresses in shapes.items():

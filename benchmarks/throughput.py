@@ -3,7 +3,6 @@
 
 import os
 import pathlib
-import re
 import statistics
 import subprocess
 import sys
@@ -11,9 +10,9 @@ import sys
 from api import call, healthy, new_run
 from hosts import SMOKE, both
 from report import record
+from wrk import wrk
 
 ROUNDS, SECONDS = (1, 1) if SMOKE else (5, 3)
-SCRIPT = str(pathlib.Path(__file__).with_name("requests.lua"))
 LOOP = str(pathlib.Path(__file__).with_name("client_loop.py"))
 TESTS = {"log-metric": "runs/log-metric", "log-batch": "runs/log-batch", "experiments/get": "experiments/get", "runs/search": "runs/search"}
 TARGETS = {("log-metric", 1): ">= 5", ("log-metric", 16): ">= 2"}
@@ -33,13 +32,10 @@ for name, url in servers.items():
 errors = []
 
 
-def wrk(name, test, clients):
-    output = subprocess.run(
-        ["wrk", "-t1", f"-c{clients}", f"-d{SECONDS}s", "--timeout", "20s", "-s", SCRIPT, servers[name]],
-        env={**os.environ, "TEST": test, "RUN": runs[name]}, text=True, capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    errors.extend(f"{name} {test} {clients}: {line.strip()}" for line in output.splitlines() if "Non-2xx" in line or "Socket errors" in line)
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
+def load(name, test, clients):
+    speed, _p99, faults = wrk(servers[name], test, runs[name], clients, SECONDS)
+    errors.extend(f"{name} {test} {clients}: {fault}" for fault in faults)
+    return speed
 
 
 def client(name):
@@ -54,7 +50,7 @@ for _ in range(ROUNDS):
     for test in TESTS:
         for clients in (1, 16):
             for name in servers:
-                measured.setdefault((test, clients), {}).setdefault(name, []).append(wrk(name, test, clients))
+                measured.setdefault((test, clients), {}).setdefault(name, []).append(load(name, test, clients))
     for name in servers:
         measured.setdefault(("mlflow.log_metric", 1), {}).setdefault(name, []).append(client(name))
 

@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 
+from conftest import wait_for
+
 FIRST, SECOND, DATABASE, STORE, PROXY = (f"mlflow-cluster-{name}" for name in ("first", "second", "database", "store", "proxy"))
 CLIENTS = 6
 # MLflow's own client, which tries again by itself. Goes on until its standard input ends, and then tells what came of it.
@@ -94,7 +96,7 @@ class User:
 
 
 class Load:
-    """with Load(proxy) as load: ... writes meanwhile.
+    """with Load(proxy) as load: ... writes meanwhile, and has written fifty times by then.
 
     `failed` is what went wrong for clients that do not try again, `user.failed` for MLflow's own, which does; `lost(client)` is what was acknowledged and
     is not there.
@@ -109,6 +111,7 @@ class Load:
         self.user.start()
         for writer in self.writers:
             writer.start()
+        self.more(50)
         return self
 
     def __exit__(self, *_about):
@@ -124,6 +127,11 @@ class Load:
 
     def count(self):
         return sum(len(writer.acknowledged) for writer in self.writers)
+
+    def more(self, writes):
+        """Await so many more acknowledged writes."""
+        at = self.count()
+        wait_for(lambda: self.count() > at + writes, f"{writes} more writes")
 
     def lost(self, client):
         missing = {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import selectors
 import socket
+import time
 import urllib.parse
 
 import requests
@@ -65,3 +67,25 @@ def fetched(host, path, folder):
     copy = pathlib.Path(folder) / os.path.basename(path)
     copy.write_text(host.file(path).content_string, encoding="utf-8")
     return copy
+
+
+def open_ports(address, ports, at_once=500, seconds=0.5):
+    """Those of the TCP ports that take a connection from here. One that does not answer within the time counts as closed."""
+    found, ports = set(), list(ports)
+    for start in range(0, len(ports), at_once):
+        waiting = selectors.DefaultSelector()
+        for port in ports[start:start + at_once]:
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex((address, port))
+            waiting.register(one, selectors.EVENT_WRITE, port)
+        deadline = time.monotonic() + seconds
+        while waiting.get_map() and time.monotonic() < deadline:
+            for key, _events in waiting.select(max(0, deadline - time.monotonic())):
+                found |= {key.data} if key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 else set()
+                waiting.unregister(key.fileobj)
+                key.fileobj.close()
+        for key in list(waiting.get_map().values()):
+            key.fileobj.close()
+        waiting.close()
+    return found

@@ -8,11 +8,9 @@ import http.client
 import json
 import os
 import pathlib
-import selectors
 import socket
 import ssl
 import subprocess
-import time
 
 from doors import administrator, fetched
 
@@ -20,28 +18,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEGABYTES = 300
 LARGE_MEGABYTES = 2048 if os.environ.get("MLFLOW_TEST_FULL") == "yes" else MEGABYTES
 PIECE = bytes(range(256)) * 4096
-
-
-def open_ports(address, ports, at_once=500, seconds=0.5):
-    """Those of the TCP ports that take a connection from here. One that does not answer within the time counts as closed."""
-    found, ports = set(), list(ports)
-    for start in range(0, len(ports), at_once):
-        waiting = selectors.DefaultSelector()
-        for port in ports[start:start + at_once]:
-            one = socket.socket()
-            one.setblocking(False)
-            one.connect_ex((address, port))
-            waiting.register(one, selectors.EVENT_WRITE, port)
-        deadline = time.monotonic() + seconds
-        while waiting.get_map() and time.monotonic() < deadline:
-            for key, _events in waiting.select(max(0, deadline - time.monotonic())):
-                found |= {key.data} if key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 else set()
-                waiting.unregister(key.fileobj)
-                key.fileobj.close()
-        for key in list(waiting.get_map().values()):
-            key.fileobj.close()
-        waiting.close()
-    return found
 
 
 class Proxy:
@@ -104,9 +80,9 @@ class Proxy:
 class Transfer:
     """One artifact of so many megabytes, up and down, never whole in memory on this side."""
 
-    def __init__(self, proxy, megabytes):
+    def __init__(self, proxy, megabytes, name="large.bin"):
         self.proxy, self.megabytes = proxy, megabytes
-        self.path = "/api/2.0/mlflow-artifacts/artifacts/proxy-test/large.bin"
+        self.path = f"/api/2.0/mlflow-artifacts/artifacts/proxy-test/{name}"
         whole = hashlib.sha256()
         for _piece in range(megabytes):
             whole.update(PIECE)
@@ -120,11 +96,15 @@ class Transfer:
         connection.request("DELETE", self.path, headers=self.proxy.headers(self.proxy.admin))
         connection.getresponse().read()
 
-    def up(self):
+    def put(self):
+        """Send it. Returns the status of the answer."""
         connection = self.proxy.connect()
         length = {"Content-Length": str(len(PIECE) * self.megabytes)}
         connection.request("PUT", self.path, body=(PIECE for _piece in range(self.megabytes)), headers={**self.proxy.headers(self.proxy.admin), **length})
-        assert connection.getresponse().status == 200
+        return connection.getresponse().status
+
+    def up(self):
+        assert self.put() == 200
 
     def begin_down(self):
         answer = self.proxy.get(self.path, user=self.proxy.admin)

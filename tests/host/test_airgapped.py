@@ -9,6 +9,7 @@ import shlex
 import pytest
 import requests
 import testinfra
+from told import found_in, runs
 
 testinfra_hosts = ["ansible://mlflow_servers"]
 
@@ -137,13 +138,11 @@ def test_no_secret_is_left_on_the_host(host, secrets):
 
 def test_the_loudest_runs_tell_no_secret(secrets):
     """Check, converge and idempotence with -vvv and --diff."""
-    said = (pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.log").read_text(encoding="utf-8")
-    # from the first run of the role to the last; neither what prepared the site nor the inventory that the verifier reads
-    said = said[said.index("PLAY [Provision"):said.rindex("PLAY RECAP")]
+    said = runs()
     for task in ("validate | Look at the host", "image-build | Hand over index and proxies", "image-build | Build the server image"):
         assert f"TASK [mlops.mlflow.mlflow : {task}]" in said
     assert "module_args" in said
-    assert [secret for secret in secrets if secret in said] == []
+    assert found_in(said, secrets) == []
 
 
 def test_metrics_are_served(builder):

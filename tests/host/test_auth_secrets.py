@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
 import shlex
 
 import pytest
+from told import JOURNAL, found_in, runs
 
 testinfra_hosts = ["ansible://mlflow_servers"]
 
@@ -21,10 +20,6 @@ def secrets(host):
     return ["admin-secret-4e7", "form-secret-8b1", "kek-secret-2c6", *made]
 
 
-def found_in(text, secrets):
-    return [secret for secret in secrets if secret in text]
-
-
 def test_the_server_has_them(server, secrets):
     held = server.host.check_output("cat " + " ".join(sorted(FILES)))
     assert found_in(held, secrets) == secrets
@@ -36,7 +31,7 @@ def test_nothing_is_told_in_processes_units_image_and_journal(server, secrets):
         "image": server.host.check_output("docker image inspect %s; docker history --no-trunc %s", *[server.fact["image"]] * 2),
         "unit": server.host.check_output("systemctl cat mlflow; systemctl show mlflow"),
         "processes": server.host.check_output("ps -eww -o args"),
-        "journal": server.host.check_output("journalctl --no-pager -o export | LC_ALL=C tr -cd '[:print:]\\n'"),
+        "journal": server.host.check_output(JOURNAL),
     }
     assert "start.sh" in told["unit"] and "docker run" in told["processes"]
     assert {place: found_in(text, secrets) for place, text in told.items()} == {place: [] for place in told}
@@ -51,8 +46,7 @@ def test_they_lie_in_files_that_root_alone_reads(host, secrets):
 
 def test_the_loudest_runs_tell_no_secret(secrets):
     """Check, converge, idempotence and check again, all with -vvv and --diff."""
-    said = (pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.log").read_text(encoding="utf-8")
-    said = said[said.index("PLAY [Provision"):said.rindex("PLAY RECAP")]
+    said = runs()
     for task in ("service-change | Write the environment", "verify | Ask the server as its clients do"):
         assert task in said
     assert "module_args" in said

@@ -22,7 +22,6 @@ def test_an_upgrade_goes_from_server_to_server_and_fails_no_request(proxy, serve
     """The first migrates the schema while the second, still the old version, serves."""
     assert versions(proxy) == [OLD_VERSION] * 2
     with Load(proxy) as load:
-        wait_for(lambda: load.count() > 50, "fifty writes")
         pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "upgraded").touch()
         outcome = site.run("mlflow_servers", variables={"mlflow_upgrade_external_backup_confirmed": True})
     assert outcome.status == 0, outcome.output[-3000:]
@@ -47,7 +46,6 @@ def test_a_change_of_configuration_fails_no_request(proxy, servers, client, site
     """Each server stops once, and these clients do not try again."""
     before = [container(server) for server in servers]
     with Load(proxy) as load:
-        wait_for(lambda: load.count() > 50, "fifty writes")
         outcome = site.run("mlflow_servers", variables={"mlflow_environment": {"ROLLED": "1"}})
     assert outcome.status == 0, outcome.output[-3000:]
     assert all(container(server) != old for server, old in zip(servers, before)), "a server was not restarted"
@@ -58,10 +56,8 @@ def test_a_change_of_configuration_fails_no_request(proxy, servers, client, site
 def test_a_host_that_stops_its_units_as_at_a_shutdown_fails_no_request(proxy, servers, client):
     """The engine and what stands on it. A container that stands for a host might come back from a shutdown with another address."""
     with Load(proxy) as load:
-        wait_for(lambda: load.count() > 50, "fifty writes")
         servers[1].host.check_output("systemctl stop docker.socket docker.service")
-        at = load.count()
-        wait_for(lambda: load.count() > at + 50, "fifty more writes")
+        load.more(50)
         assert not servers[1].healthy()
         servers[1].host.check_output("systemctl start mlflow")
         wait_for(servers[1].healthy, "the host serves again", 120)
@@ -72,9 +68,7 @@ def test_a_host_that_stops_its_units_as_at_a_shutdown_fails_no_request(proxy, se
 def test_a_restart_of_the_proxy_fails_no_call_of_the_client(proxy, client):
     """While nobody listens, connections are refused; MLflow's client tries them again. A reload drops none: see test_proxy.py."""
     with Load(proxy) as load:
-        wait_for(lambda: load.count() > 50, "fifty writes")
         proxy.host.check_output("systemctl restart mlflow-proxy")
-        at = load.count()
-        wait_for(lambda: load.count() > at + 50, "fifty more writes")
+        load.more(50)
     assert load.user.failed == []
     assert load.lost(client) == {}

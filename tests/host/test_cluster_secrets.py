@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
 import shlex
+
+from told import JOURNAL, found_in, runs
 
 testinfra_hosts = ["ansible://all"]
 # The parts of the planted secrets that stay themselves under every quoting.
@@ -12,7 +12,7 @@ SECRETS = ["admin-secret-1b2", "form-secret-9c3", "kek-secret-3d1", "database-se
 TOLD = {
     "processes": "ps -eww -o args",
     "units": "systemctl cat 'mlflow*' 'postgresql*'; systemctl show '*'",
-    "journal": "journalctl --no-pager -o export | LC_ALL=C tr -cd '[:print:]\\n'",
+    "journal": JOURNAL,
     "containers": "command -v docker > /dev/null || exit 0; docker container inspect $(docker container ls -aq)",
     "images": "command -v docker > /dev/null || exit 0; docker image inspect $(docker image ls -q); docker image ls -q | xargs -n 1 docker history --no-trunc",
 }
@@ -22,7 +22,7 @@ def test_no_host_tells_a_secret(host):
     for place, command in TOLD.items():
         said = host.run(command).stdout
         assert said or place in ("containers", "images"), f"nothing was read of {place}"
-        assert [secret for secret in SECRETS if secret in said] == [], place
+        assert found_in(said, SECRETS) == [], place
 
 
 def test_nobody_but_root_and_the_servers_reads_one(host):
@@ -37,9 +37,8 @@ def test_nobody_but_root_and_the_servers_reads_one(host):
 
 def test_the_loudest_runs_tell_no_secret():
     """Check, converge, idempotence and check again, all with -vvv and --diff, on every host."""
-    said = (pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.log").read_text(encoding="utf-8")
-    said = said[said.index("PLAY [Provision"):said.rindex("PLAY RECAP")]
+    said = runs()
     for task in ("service-change | Write the environment", "content | Bring role and database in order", "bucket | "):
         assert task in said
     assert "module_args" in said
-    assert [secret for secret in SECRETS if secret in said] == []
+    assert found_in(said, SECRETS) == []

@@ -15,10 +15,8 @@ testinfra_hosts = ["ansible://mlflow_proxies"]
 
 def test_a_server_that_is_killed_fails_what_it_had_in_hand(proxy, servers, client):
     with Load(proxy) as load:
-        wait_for(lambda: load.count() > 50, "fifty writes")
         servers[1].host.check_output("kill -9 $(docker container inspect --format '{{.State.Pid}}' mlflow)")
-        at = load.count()
-        wait_for(lambda: load.count() > at + 200, "two hundred more writes")
+        load.more(200)
         wait_for(servers[1].healthy, "the killed server is back")
     assert len(load.failed) <= CLIENTS and load.user.failed == [], load.failed
     assert load.lost(client) == {}
@@ -26,11 +24,9 @@ def test_a_server_that_is_killed_fails_what_it_had_in_hand(proxy, servers, clien
 
 def test_both_recover_by_themselves_from_a_restart_of_the_database(proxy, client):
     with Load(proxy) as load:
-        wait_for(lambda: load.count() > 50, "fifty writes")
         began = time.monotonic()
         host_of(DATABASE).check_output("systemctl restart postgresql@17-mlflow")
-        at = load.count()
-        wait_for(lambda: load.count() > at + 50, "fifty more writes")
+        load.more(50)
         print(f"{time.monotonic() - began:.1f} s from the restart to fifty more writes, {len(load.failed)} requests failed")
     assert load.lost(client) == {}
 

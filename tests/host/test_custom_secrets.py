@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
-import pathlib
 import shlex
 
 import pytest
 from conftest import Server
+from told import JOURNAL, found_in, log, runs
 
 testinfra_hosts = ["ansible://mlflow_servers"]
 
@@ -36,17 +35,13 @@ def secrets(host):
     return ["token-secret-9d2", "pull-secret-5c1", "refused-secret-77", base64.b64encode(login.encode()).decode()[:24]]
 
 
-def found_in(text, secrets):
-    return [secret for secret in secrets if secret in text]
-
-
 def test_nothing_is_told_about_secrets_in_processes_units_and_journal(tracking, secrets):
     told = {
         "docker inspect": tracking.host.check_output("docker container inspect tracking"),
         "image": tracking.host.check_output("docker image inspect %s", tracking.fact["image"]),
         "unit": tracking.host.check_output("systemctl cat tracking; systemctl show tracking"),
         "processes": tracking.host.check_output("ps -eww -o args"),
-        "journal": tracking.host.check_output("journalctl --no-pager -o export | tr '\\0' ' '"),
+        "journal": tracking.host.check_output(JOURNAL),
     }
     assert all(told.values())
     assert "docker run" in told["processes"]
@@ -61,15 +56,9 @@ def test_a_secret_lies_in_one_file_that_root_alone_reads(host, secrets):
     assert host.check_output("stat -c '%U:%G %a' /etc/tracking/mlflow.env") == "root:root 600"
 
 
-def log(name):
-    return (pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / name).read_text(encoding="utf-8")
-
-
 def test_the_loudest_runs_tell_no_secret(secrets):
     """Check, converge, idempotence and a run that failed, all with -vvv and --diff."""
-    said = log("ansible.log")
-    # from the first run of the role to the last; neither what prepared the site nor the inventory that the verifier reads
-    said = said[said.index("PLAY [Provision"):said.rindex("PLAY RECAP")] + log("refused.log")
+    said = runs() + log("refused.log")
     for task in ("image-pull | Hand over the log-in", "image-pull | Pull the server image", "service-change | Write the environment"):
         assert task in said
     assert "module_args" in said

@@ -11,7 +11,8 @@ import sys
 
 import pytest
 from conftest import wait_for
-from proxying import LARGE_MEGABYTES, MEGABYTES, Transfer, open_ports, site_run
+from doors import open_ports
+from proxying import LARGE_MEGABYTES, MEGABYTES, Transfer, site_run
 
 
 def test_the_ca_and_nothing_else_verifies_it(proxy):

@@ -23,14 +23,18 @@ def asked(path):
     return path.endswith("/health") and os.path.exists(flag())
 
 
-class Asgi:
-    """An ASGI application that answers 503 to who asks for its health while it is draining."""
+class Around:
+    """What stands before an application, and has all that it has."""
 
     def __init__(self, app):
         self.app = app
 
     def __getattr__(self, name):
         return getattr(self.app, name)
+
+
+class Asgi(Around):
+    """An ASGI application that answers 503 to who asks for its health while it is draining."""
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http" and asked(scope["path"]):
@@ -40,14 +44,8 @@ class Asgi:
             await self.app(scope, receive, send)
 
 
-class Wsgi:
+class Wsgi(Around):
     """The same for a WSGI application."""
-
-    def __init__(self, app):
-        self.app = app
-
-    def __getattr__(self, name):
-        return getattr(self.app, name)
 
     def __call__(self, environ, start_response):
         if asked(environ["PATH_INFO"]):
