@@ -69,6 +69,7 @@ def test_the_timer_does_it(source, load, verb):
     name = unit("" if verb == "backup" else verb).rpartition(".")[0]
     before = status(source).get(verb, {}).get("last_success_epoch", 0)
     assert source.check_output("systemctl is-active %s.timer", name) == "active"
+    assert source.check_output("systemctl show %s -p CPUQuotaPerSecUSec --value", name) == "4s"
     source.check_output(AT_ONCE.format(name, DROP_IN.format(name)))
     try:
         wait_for(lambda: status(source).get(verb, {}).get("last_success_epoch", 0) > before, f"the timer of {verb} does its work", 120)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import configparser
+import importlib
 import importlib.util
 import os
+import pathlib
 import stat
 
 import pytest
@@ -16,6 +18,7 @@ ADMIN = {"MLFLOW_AUTH_ADMIN_USERNAME": "admin", "MLFLOW_AUTH_ADMIN_PASSWORD": "1
 def auth(tree, monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith(("MLFLOW_", "MLOPS_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.syspath_prepend(str(tree.root / "roles/mlflow/files"))
     spec = importlib.util.spec_from_file_location("auth", tree.root / "roles/mlflow/files/auth.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -78,3 +81,46 @@ def test_a_client_logs_in_as_the_administrator(auth, users):
 def test_no_client_logs_in_where_there_are_no_users(auth):
     auth.log_in()
     assert "MLFLOW_TRACKING_USERNAME" not in os.environ
+
+
+def test_users_of_a_directory_are_asked_for_there(auth, users, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLOPS_AUTH", "ldap")
+    monkeypatch.setenv("PYTHONPATH", "")
+    assert auth.prepare() == str(users)
+    read = configparser.ConfigParser()
+    read.read(tmp_path / "auth.ini")
+    module, _colon, function = read["mlflow"]["authorization_function"].partition(":")
+    assert hasattr(importlib.import_module(module), function)
+    # a process that is started anew finds it too
+    assert (pathlib.Path(os.environ["PYTHONPATH"]) / f"{module}.py").is_file()
+
+
+def test_tables_of_the_provider_have_a_schema_of_their_own_beside_mlflows(auth, users, monkeypatch):
+    shared = "postgresql+psycopg://me:p%40ss@db/mlflow?sslmode=require"
+    for name, value in {"MLOPS_AUTH": "oidc", "MLOPS_AUTH_DATABASE_URI": shared, "MLFLOW_BACKEND_STORE_URI": shared, "MLOPS_GENERATED_SECRET_KEY": "k"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("OIDC_USERS_DB_URI", "SECRET_KEY", "DEFAULT_MLFLOW_PERMISSION"):
+        monkeypatch.delenv(name, raising=False)
+    assert auth.prepare() == ""
+    assert os.environ["OIDC_USERS_DB_URI"] == f"{shared}&options=-csearch_path%3Dmlflow_oidc"
+    assert os.environ["SECRET_KEY"] == "k"
+    monkeypatch.setenv("MLOPS_AUTH_DATABASE_URI", "postgresql+psycopg://me@db/users")
+    auth.prepare()
+    assert os.environ["OIDC_USERS_DB_URI"] == "postgresql+psycopg://me@db/users"
+    for name in ("OIDC_USERS_DB_URI", "SECRET_KEY", "DEFAULT_MLFLOW_PERMISSION"):
+        del os.environ[name]
+
+
+def test_what_was_right_is_remembered_for_so_long_and_no_password_is(auth, monkeypatch):
+    module = importlib.import_module("directory_users")
+    kept = module.Remembered(60)
+    kept.put("ada", "lovelace", "Ada")
+    assert kept.get("ada", "lovelace") == "Ada"
+    assert kept.get("ada", "byron") is None and kept.get("eve", "lovelace") is None
+    assert "lovelace" not in repr(kept.known)
+    later = module.time.monotonic() + 61
+    monkeypatch.setattr(module.time, "monotonic", lambda: later)
+    assert kept.get("ada", "lovelace") is None
+    off = module.Remembered(0)
+    off.put("ada", "lovelace", "Ada")
+    assert off.get("ada", "lovelace") is None

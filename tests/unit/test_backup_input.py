@@ -34,6 +34,7 @@ REFUSED = {
     "litestream-no-wal": ({**LITESTREAM, "mlflow_sqlite_wal": False}, "and mlflow_sqlite_wal false"),
     "restore-from": ({"mlflow_backup_restore_from": "litestream"}, "mlflow_backup_restore_from is 'litestream' and"),
     "lock-wait": ({"mlflow_backup_lock_wait": -1}, "mlflow_backup_lock_wait is -1"),
+    "quota": ({"mlflow_backup_cpu_quota": "half"}, "mlflow_backup_cpu_quota is 'half'"),
     "delay": ({"mlflow_backup_random_delay": "a while"}, "mlflow_backup_random_delay is 'a while'"),
 }
 ACCEPTED = {

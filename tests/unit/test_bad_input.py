@@ -14,7 +14,7 @@ import yaml
 from refusals import ends_of
 
 HERE = pathlib.Path(__file__).resolve().parent / "bad_input"
-REFUSED = yaml.safe_load((HERE / "refused.yml").read_text(encoding="utf-8"))
+REFUSED = {name: case for file in ("refused.yml", "users.yml") for name, case in yaml.safe_load((HERE / file).read_text(encoding="utf-8")).items()}
 ACCEPTED = yaml.safe_load((HERE / "accepted.yml").read_text(encoding="utf-8"))
 REFUSALS = ("Refuse variables that nobody reads", "Refuse inputs that cannot work", "Validating arguments against arg spec")
 HEADS = ("Validation of arguments failed", "These variables are not known")

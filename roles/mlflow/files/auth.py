@@ -13,6 +13,8 @@ import configparser
 import importlib
 import os
 
+import sign_on
+
 # In memory, and of this container alone.
 CONFIG = "/dev/shm/auth.ini"
 # What the server's unit made once for this host, and what stands in for it in the inventory.
@@ -21,6 +23,11 @@ GENERATED = {"MLOPS_GENERATED_SECRET_KEY": "MLFLOW_FLASK_SERVER_SECRET_KEY", "ML
 
 def is_on():
     return bool(os.environ.get("MLOPS_AUTH_DATABASE_URI"))
+
+
+def kind():
+    """mlflow_auth: basic, ldap or oidc."""
+    return os.environ.get("MLOPS_AUTH", "basic")
 
 
 def log_in():
@@ -42,13 +49,27 @@ def prepare():
     if file:
         # Upstream would create it for everybody to read.
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    if kind() == "oidc":
+        sign_on.prepare(uri)
+    else:
+        configure(uri)
+    return file
+
+
+def configure(uri):
+    """Write the configuration of MLflow's own app, whose database is uri."""
+    function = "mlflow.server.auth:authenticate_request_basic_auth"
+    if kind() == "ldap":
+        function = "directory_users:authenticate"
+        # Found by processes that this one does not fork, too.
+        os.environ["PYTHONPATH"] = os.path.dirname(os.path.abspath(__file__))
     config = configparser.ConfigParser(interpolation=None)
     values = {
         "default_permission": os.environ["MLOPS_AUTH_DEFAULT_PERMISSION"],
         "database_uri": uri,
         "admin_username": os.environ["MLFLOW_AUTH_ADMIN_USERNAME"],
         "admin_password": os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"],
-        "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+        "authorization_function": function,
         "auth_cache_ttl_seconds": os.environ["MLOPS_AUTH_CACHE_SECONDS"],
     }
     # The reader of this file takes '%' for the beginning of a reference.
@@ -56,13 +77,18 @@ def prepare():
     with os.fdopen(os.open(CONFIG, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as handle:
         config.write(handle)
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = CONFIG
-    return file
+
+
+def begin():
+    """What must be there before the server's code is loaded."""
+    if is_on() and kind() == "oidc":
+        sign_on.make_room()
 
 
 def settle():
     """Make the stores agree with the environment, before there are workers. Raises what MLflow's stores raise."""
     if is_on():
-        settle_administrator()
+        sign_on.settle() if kind() == "oidc" else settle_administrator()
     if os.environ.get("MLFLOW_CRYPTO_KEK_PASSPHRASE"):
         settle_secrets(os.environ["MLFLOW_CRYPTO_KEK_PASSPHRASE"], os.environ.get("MLOPS_GENERATED_PASSPHRASE", ""))
 

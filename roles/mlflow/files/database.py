@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -53,6 +54,13 @@ def turn(prepared=False):
         if prepared:
             importlib.import_module("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore(uri, os.environ["MLFLOW_ARTIFACTS_DESTINATION"])
         yield
+
+
+def leave():
+    """Close the connections of this process, which its forks must not share."""
+    engines = importlib.import_module("sqlalchemy").Engine
+    for opened in [thing for thing in gc.get_objects() if isinstance(thing, engines)]:
+        opened.dispose()
 
 
 def plain(reason, uri):

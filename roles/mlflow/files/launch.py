@@ -3,10 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Become `mlflow server OPTION...` with its code loaded once: `launch.become(options)`, called by server.py.
 
-The CLI imports everything, starts a server process that imports everything, which starts workers that import everything.
-Here the CLI does its part (options, checks, database) in a short-lived fork and tells which command it would start with which
-environment. This process then runs that very command in itself, uvicorn's own supervisor or gunicorn's, and the workers are forks
-of it: a third of the memory, a quarter of the start. Whatever is not as expected ends in the plain CLI.
+The CLI imports everything, starts a server process that imports everything, which starts workers that import everything. Here the CLI does its part (options,
+checks, database) in a short-lived fork and tells which command it would start with which environment. This process then runs that very command in itself,
+uvicorn's own supervisor or gunicorn's, and the workers are forks of it: a third of the memory, a quarter of the start. What is not as expected ends in the CLI.
 """
 
 from __future__ import annotations
@@ -78,6 +77,7 @@ def ask(options):
         server._exec_cmd = tell
         sys.argv = ["mlflow", "server", *options]
         with database.turn():
+            auth.begin()
             importlib.import_module("mlflow.cli").cli()
 
     child = apart(run)
@@ -106,11 +106,10 @@ def prepare(options):
     # Without users, each search imports this module up to its first missing package, and answers 500 where two do so at once.
     sys.modules.setdefault("mlflow.server.auth", None)
     if command[2] == "uvicorn":
-        if name == "app":
+        if command[-1] == "mlflow.server.fastapi_app:app":  # An app of users has checks of its own in those layers.
             try:
                 app.app = importlib.import_module("bridge").shorten(app.app)
             except Exception:
-                print("launch.py: every request takes the long way", file=sys.stderr)
                 traceback.print_exc()
         # A fork of more than one thread may hold a lock for ever: then let the workers import for themselves.
         if len(os.listdir("/proc/self/task")) == 1:
@@ -143,6 +142,7 @@ def become(options):
     if words is None:
         ended(apart(settle))
         os.execvp("mlflow", ["mlflow", "server", *options])
+    database.leave()
     # What is frozen is not touched by the collectors of the workers, and so stays shared among them.
     gc.collect()
     gc.freeze()
