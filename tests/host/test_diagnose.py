@@ -64,6 +64,11 @@ def test_it_changes_nothing_on_the_host(well):
     assert "\n" + f"{NAME}: 25 ok, 0 warn, 0 fail" in found.output
 
 
+def test_the_smoke_test_passes_where_no_proxy_stands_in_front(well, site):
+    done = site.run(NAME, playbook="smoke_test.yml")
+    assert done.status == 0, done.output[-3000:]
+
+
 @pytest.fixture(scope="module", params=GROUPS)
 def group(request, well, tmp_path_factory):
     plant, mend, says = GROUPS[request.param]
