@@ -15,6 +15,7 @@ MISTAKES = [
      "docker_registry_mirrors has mirror.example.com, https://***@mirror"),
     ("docker_insecure_registries", ["http://r.example.com"], "docker_insecure_registries has http://r.example.com: write each as host, host:port"),
     ("docker_data_root", "srv/docker", "write an absolute path such as /srv/docker"),
+    ("docker_userns_remap", "a b", "write default, a user or user:group of the host"),
     ("docker_log_max_size", "10 MB", "write a whole number and k, m or g"),
     ("docker_log_max_files", 0, "docker_log_max_files is 0: write 1 or more"),
     ("docker_daemon_options", {"live-restore": 0, "hosts": [], "log-opts": {"max-size": "1m"}}, "sets live-restore, which has a variable of its own"),
@@ -64,6 +65,13 @@ def test_what_only_the_host_can_tell_is_told_before_anything_changes(role):
     assert "docker_users has ghost, who are no users of this host" in ran.words
     assert "the engine on this host was installed from" in ran.words
     assert "The data root would go from /var/lib/docker to /srv/docker while containers run on the old one (survivor)" in ran.words
+
+
+def test_another_map_of_users_is_refused_while_containers_run(role):
+    """The engine would know them no more, and they would run on."""
+    ran = role(docker_userns_remap="default")
+    assert ran.outcome == "refused", ran
+    assert "docker_userns_remap is 'default', and the engine on this host runs containers without such a map (survivor)" in ran.words
 
 
 @pytest.fixture(name="bare_container")

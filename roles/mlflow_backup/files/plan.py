@@ -40,7 +40,7 @@ def holds(deployed, server=None):
 
 def refuse_schema(manifest, deployed):
     """Refuse a schema that the deployed image does not know: its server would not start."""
-    command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "python3", deployed.image, "-c", REVISIONS]
+    command = ["docker", "run", "--rm", "--userns=host", "--network", "none", "--entrypoint", "python3", deployed.image, "-c", REVISIONS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Refused(f"The image {deployed.image} cannot be asked for its schema: {' '.join(done.stderr.split())[-300:]}. Run site.yml first.")

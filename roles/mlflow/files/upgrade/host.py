@@ -91,8 +91,9 @@ def remove_container(name):
 
 def container(plan, image, *options, name=""):
     """Words of a command that runs inside.py in a container of an image: without rights, and without network unless the store is a server."""
-    words = ["docker", "run", "--rm", "--interactive", "--log-driver", "none", "--user", f"{plan['uid']}:{plan['gid']}", "--read-only", "--tmpfs", "/tmp"]
-    words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--volume", f"{plan['program']}/inside.py:/run/inside.py:ro", "--env", "HOME=/tmp"]
+    words = ["docker", "run", "--rm", "--interactive", "--log-driver", "none", "--user", f"{plan['uid']}:{plan['gid']}", "--userns=host"]
+    words += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--env", "HOME=/tmp"]
+    words += ["--volume", f"{plan['program']}/inside.py:/run/inside.py:ro"]
     # The certificate of a database server lies beside the entry point.
     entry = os.path.join(os.path.dirname(plan["env_file"]), "entry")
     words += ["--network", "none"] if plan["database"] else ["--volume", f"{entry}:/run/mlflow:ro", *plan["container_options"]]
