@@ -17,6 +17,17 @@ USERS = "/api/2.0/mlflow/users/list"
 REMEMBERED = 2
 READABLE = "find /etc /var/lib/mlflow /mlflow -xdev -type f -perm -o+r -exec cat {} + 2> /dev/null"
 
+ASK = """
+import sys
+sys.path.insert(0, "/run/mlflow")
+import directory
+try:
+    directory.Directory({"uris": sys.argv[1:], "ca_file": "/run/mlflow/auth-ca.crt", "start_tls": True}).connected("", "").unbind()
+    print("bound")
+except Exception as error:
+    print(error)
+"""
+
 
 @pytest.fixture(scope="module")
 def people():
@@ -27,6 +38,14 @@ def test_the_directory_takes_no_password_that_is_not_encrypted(people):
     """What follows is done through StartTLS, or not at all."""
     asked = people.host.run("ldapwhoami -x -H ldap://localhost -D %s -w %s", f"uid=ada,ou=people,{BASE}", password_of("ada"))
     assert "onfidentiality required" in asked.stderr
+
+
+def test_a_directory_that_shows_a_certificate_of_another_name_is_not_asked(server, people):
+    address = people.host.check_output("hostname -I").split()[0]
+    names = ["ldap://login.example.test", "ldaps://login.example.test", f"ldap://{address}", f"ldaps://{address}"]
+    told = [server.host.check_output("docker exec mlflow python3 -c %s %s", ASK, name) for name in names]
+    assert told[:2] == ["bound", "bound"]
+    assert ["match" in text for text in told[2:]] == [True, True], told
 
 
 def test_whom_the_directory_knows_comes_in(door):
