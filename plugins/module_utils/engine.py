@@ -39,6 +39,8 @@ def engine(module):
         "server_version": "",
         "buildkit": False,
         "root": "/var/lib/docker",
+        "data_root": "/var/lib/docker",
+        "maps_users": False,
         "marker": parse_json(read(DOCKER_MARKER)),
         "daemon_config": file(DOCKER_CONFIG),
         "files": {name: file(name) for name in (DOCKER_CONFIG, DOCKER_PROXY_UNIT, DOCKER_PROXY_ENVIRONMENT)},
@@ -53,6 +55,9 @@ def engine(module):
     answer = parse_json(docker(module, found, "info", "--format", "{{json .}}"))
     if answer and answer.get("ServerVersion"):
         found.update(active=True, server_version=answer["ServerVersion"], root=answer.get("DockerRootDir", found["root"]))
+        found["maps_users"] = "name=userns" in (answer.get("SecurityOptions") or [])
+        # Under a map of users, images and containers are in a folder of their own below the data root: root/100000.100000.
+        found["data_root"] = os.path.dirname(found["root"]) if found["maps_users"] else found["root"]
         major = int(re.match(r"\d*", answer["ServerVersion"]).group() or 0)
         # BuildKit is part of the client until 22; from 23 on, where clients tell their version here, `docker build` needs the buildx plug-in for it.
         client = answer.get("ClientInfo") or {}

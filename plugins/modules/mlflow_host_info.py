@@ -102,10 +102,13 @@ ca_file_problem:
   returned: always
   type: str
 engine:
-  description: The Docker Engine. See also docker-version(1) and docker-info(1).
+  description:
+    - The Docker Engine. See also docker-version(1) and docker-info(1).
+    - C(data_root) is the setting of that name, C(root) where images and containers are, which differs where the engine C(maps_users) (C(userns-remap)).
   returned: always
   type: dict
-  sample: {present: true, cli: /usr/bin/docker, active: true, server_version: 26.1.5, buildkit: true, root: /var/lib/docker}
+  sample: {present: true, cli: /usr/bin/docker, active: true, server_version: 26.1.5, buildkit: true, root: /var/lib/docker,
+    data_root: /var/lib/docker, maps_users: false}
 service:
   description: The systemd unit and its container, or an empty dictionary.
   returned: always

@@ -32,6 +32,17 @@ def test_buildkit_is_in_the_client_or_in_its_plugin(version, client, plugins, bu
     assert found["buildkit"] is buildkit
 
 
+@pytest.mark.parametrize(
+    ("options", "root", "mapped", "data_root"),
+    [(["name=seccomp,profile=builtin"], "/srv/engine", False, "/srv/engine"), (None, "/srv/1.2", False, "/srv/1.2"),
+     (["name=seccomp,profile=builtin", "name=userns"], "/srv/engine/100000.100000", True, "/srv/engine")],
+)
+def test_a_map_of_users_has_a_folder_of_its_own(options, root, mapped, data_root, module):
+    answer = {"ServerVersion": "26.1.5", "DockerRootDir": root, "SecurityOptions": options}
+    found = engines.engine(module({"docker info": answer, "dockerd": ""}))
+    assert (found["root"], found["maps_users"], found["data_root"]) == (root, mapped, data_root)
+
+
 def test_an_engine_whose_daemon_does_not_answer(module):
     found = engines.engine(module({"docker nothing": "", "dockerd": ""}))
     assert found["present"]
