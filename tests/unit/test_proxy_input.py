@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from proxy_certificates import Authority
 from refusals import ends_of_cases
@@ -39,6 +41,13 @@ INPUT = {
     "response": ({"mlflow_proxy_response_seconds": 1}, "mlflow_proxy_response_seconds is 1"),
     "wait": ({"mlflow_proxy_wait_seconds": 601}, "mlflow_proxy_wait_seconds is 601"),
     "health": ({"mlflow_proxy_health_seconds": 0}, "mlflow_proxy_health_seconds is 0"),
+    "floating": ({"mlflow_proxy_floating_address": "192.0.2.300"}, "mlflow_proxy_floating_address is '192.0.2.300'. Give an IPv4 address"),
+    "floating-with-prefix": ({"mlflow_proxy_floating_address": "192.0.2.10/24"}, "without a prefix length"),
+    "floating-interface": ({"mlflow_proxy_floating_interface": "eth0; reboot"}, "mlflow_proxy_floating_interface is 'eth0; reboot'"),
+    "router": ({"mlflow_proxy_router_id": 256}, "mlflow_proxy_router_id is 256. Give a number from 1 to 255"),
+    "floating-apart": ({**FILES, "mlflow_proxy_floating_address": "192.0.2.10", "case_proxies": ["floating-apart", "far"]},
+                       "mlflow_proxy_floating_address is [\"192.0.2.10\", \"\"]"),
+    "routers-apart": ({**FILES, "mlflow_proxy_router_id": 7, "case_proxies": ["routers-apart", "far"]}, "mlflow_proxy_router_id [7, 51]"),
     "misspelt": ({"mlflow_proxy_nmae": "x"}, "mlflow_proxy_nmae: did you mean mlflow_proxy_name?"),
 }
 # What only the host, here this machine, can tell.
@@ -54,6 +63,9 @@ HOST = {
     "no-key-in-it": ({**FILES, "mlflow_proxy_certificate_key": "{pki}/good.crt"}, "good.crt', which holds no PEM private key"),
     "gone-on-host": ({**FILES, "mlflow_proxy_certificate": "/nowhere/x.crt", "mlflow_proxy_certificate_on_host": True}, "cannot be read: no such file"),
     "acme-ca-gone": ({"mlflow_proxy_tls": "acme", "mlflow_proxy_acme_ca_file": "/nowhere/ca.pem"}, "mlflow_proxy_acme_ca_file is '/nowhere/ca.pem'"),
+    "floating-own": ({"mlflow_proxy_floating_address": "{own}"}, "mlflow_proxy_floating_address is '{own}', which is the own address of a proxy"),
+    "floating-nowhere": ({"mlflow_proxy_floating_address": "192.0.2.10", "mlflow_proxy_floating_interface": "nowhere0"},
+                         "mlflow_proxy_floating_interface is 'nowhere0', and floating-nowhere has"),
     "port-taken": ({"mlflow_proxy_https_port": "{port}"}, "mlflow_proxy_https_port is {port}, and that port of port-taken is taken by"),
 }
 ACCEPTED = {
@@ -63,6 +75,7 @@ ACCEPTED = {
     "acme": {"mlflow_proxy_tls": "acme", "mlflow_proxy_acme_email": "ops@example.com", "mlflow_proxy_acme_directory": "https://acme.example.com:9000/dir"},
     "files": FILES,
     "on-host": {**FILES, "mlflow_proxy_certificate": "/etc/ssl/my cert.pem", "mlflow_proxy_certificate_on_host": "yes"},
+    "floating-well": {"mlflow_proxy_floating_address": "192.0.2.10", "mlflow_proxy_floating_interface": "bond0.12"},
     "limits": {"mlflow_proxy_max_body": "20GB", "mlflow_proxy_hsts_seconds": 0, "mlflow_proxy_wait_seconds": 0},
     "server-elsewhere": {"case_servers": ["far"]},
     "two-on-postgresql": {"case_servers": ["first", "second"], "case_proxies": ["two-on-postgresql"]},
@@ -80,10 +93,17 @@ def ended(tmp_path_factory):
         yield run(folder, pki)
 
 
+def own_address():
+    """Of this machine, to the outside; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.connect(("192.0.2.1", 9))
+        return line.getsockname()[0]
+
+
 def run(folder, pki):
     extra = {"__mlflow_proxy_hosts": "{{ case_proxies | default([inventory_hostname]) }}",
              "__mlflow_proxy_servers": "{{ case_servers | default([inventory_hostname]) }}"}
-    places = {"{pki}": pki.folder, "{port}": pki.port}
+    places = {"{pki}": pki.folder, "{port}": pki.port, "{own}": own_address()}
     found, output = ends_of_cases("mlflow_proxy", folder, GOOD, INPUT, HOST, ACCEPTED, places, extra, OTHERS)
     assert "PRIVATE KEY" not in output
     return {name: (*end, pki.port) for name, end in found.items()}
@@ -101,7 +121,7 @@ def test_refused_before_the_host_is_asked(ended, name):
 def test_refused_before_the_host_is_changed(ended, name):
     task, told, port = ended[name]
     assert "Refuse a host that cannot carry the proxy" in task, f"{task}: {told}"
-    assert HOST[name][1].replace("{port}", str(port)) in " ".join(told.split())
+    assert HOST[name][1].replace("{port}", str(port)).replace("{own}", own_address()) in " ".join(told.split())
 
 
 @pytest.mark.parametrize("name", ACCEPTED)

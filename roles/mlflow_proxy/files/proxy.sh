@@ -8,11 +8,12 @@
 #     proxy.sh reload        let Caddy take its configuration, or go on with the one that it has
 #     proxy.sh serving       keep what Caddy serves from now on, and show the root certificate of its CA to everybody
 #     proxy.sh check FILE    whether Caddy would serve that configuration; nothing of it reaches the running one
+#     proxy.sh answers PORT  whether the proxy answers there
 set -eu
 
 config=/etc/mlflow-proxy run=/run/mlflow-proxy state=/var/lib/mlflow-proxy certificate='' key=''
 
-if [ -e "$config/tls.sources" ]; then
+if [ -r "$config/tls.sources" ]; then
     { read -r certificate && read -r key; } < "$config/tls.sources"
 fi
 
@@ -48,6 +49,11 @@ check)
     HOME=$scratch XDG_DATA_HOME=$scratch XDG_CONFIG_HOME=$scratch MLFLOW_PROXY_STATE=$scratch \
         MLFLOW_PROXY_CERTIFICATE=$certificate MLFLOW_PROXY_KEY=$key \
         /usr/bin/caddy validate --adapter caddyfile --config "$2"
+    ;;
+answers)
+    # Whatever it says to a line without TLS will do. That somebody listens would not tell of a proxy that hangs.
+    # shellcheck disable=SC2016 # for that shell to expand, which alone knows how to connect
+    exec timeout 2 bash -c 'exec 3<> "/dev/tcp/127.0.0.1/$0" && printf "GET / HTTP/1.0\r\n\r\n" >&3 && read -r _ <&3' "$2"
     ;;
 *)
     echo "proxy.sh: unknown verb $1" >&2
