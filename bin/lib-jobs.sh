@@ -37,7 +37,7 @@ run_job() {
                 within_time "$root/tests/checks/$job"
             fi
             status=$?
-            counts=$(count_cases "$CHECK_JUNIT" "$status")
+            counts=$(python "$root/tests/check_result.py" "$CHECK_JUNIT" "$status")
             ;;
     esac
     echo "${counts:-0 1} $(($(seconds) - start))" > "$logs/$job.part"
@@ -45,25 +45,9 @@ run_job() {
 }
 
 within_time() {
-    timeout --kill-after=60 "${BIN_TEST_TIMEOUT:-2700}" "$@" &
+    timeout --kill-after=60 "${BIN_TEST_TIMEOUT:-3600}" "$@" &
     echo $! > "$logs/$job.pid"
     wait $!
-}
-
-# count_cases JUNIT STATUS: the test cases of a check that wrote any; any other check counts as one
-count_cases() {
-    if [ -f "$1" ]; then
-        python - "$1" "$2" <<'PYTHON'
-import sys
-import xml.etree.ElementTree as ElementTree
-kinds = [{child.tag for child in case} for case in ElementTree.parse(sys.argv[1]).iter("testcase")]
-failed = sum(bool(kind & {"failure", "error"}) for kind in kinds)
-passed = sum(not kind & {"failure", "error", "skipped"} for kind in kinds)
-print(passed, max(failed, int(sys.argv[2] != "0"), int(not passed)))
-PYTHON
-    else
-        echo "$(($2 == 0)) $(($2 != 0))"
-    fi
 }
 
 # remove_hosts SCENARIO: whatever Molecule left of a scenario, by the names that its platforms and networks must have
@@ -86,11 +70,17 @@ busy() {
     return 1
 }
 
-# start_job JOB: in the background; run_jobs waits for it
-start_job() {
-    say "  start   $(title "$1")"
-    run_job "$1" > "$logs/$1.log" 2>&1 < /dev/null 9>&- &
-    running="${running:+$running }$1"
+# late: whether no more is to be begun
+late() { [ -n "${BIN_TEST_MINUTES:-}" ] && [ $(($(seconds) - begin)) -ge $((BIN_TEST_MINUTES * 60)) ]; }
+
+# start_jobs JOB...: one after the other, in the background and in one of the places; run_jobs waits for them
+start_jobs() {
+    say "  start   $(for job in "$@"; do title "$job"; done | paste -sd+ | sed 's/+/, then /g')"
+    for job in "$@"; do
+        # a subshell of its own: what one sets, the next must not see
+        [ -f "$logs/stop" ] || (run_job "$job") > "$logs/$job.log" 2>&1 < /dev/null
+    done 9>&- &
+    running="${running:+$running }$(echo "$*" | tr ' ' '+')"
 }
 
 # run_jobs JOB...: those, and whichever run already
@@ -100,15 +90,20 @@ run_jobs() {
         still=
         for job in $waiting; do
             name=${job#scenario:}
+            if late; then say "  LEFT    $(title "$job"): not run, the $BIN_TEST_MINUTES minutes are over" && continue; fi
             # a benchmark measures time: nothing runs beside it
             if [ "$(echo "$running" | wc -w)" -ge "$most" ] || busy "${name%:*}" || { [ "$job" = benchmarks ] && [ -n "$running" ]; } ||
-                [ "$running" = benchmarks ]; then still="$still $job"; else start_job "$job"; fi
+                [ "$running" = benchmarks ]; then still="$still $job"; else start_jobs "$job"; fi
         done
         waiting=${still# }
         sleep 1
         still=
-        for job in $running; do
-            if [ -f "$logs/$job.result" ]; then report "$job"; else still="$still $job"; fi
+        for chain in $running; do
+            rest=
+            for job in $(echo "$chain" | tr '+' ' '); do
+                if [ -f "$logs/$job.result" ]; then report "$job"; else rest="$rest+$job"; fi
+            done
+            [ -z "$rest" ] || still="$still ${rest#+}"
         done
         running=${still# }
     done
@@ -130,11 +125,15 @@ report() {
 finish() {
     status=$?
     trap - EXIT INT TERM HUP
-    for job in ${running:-}; do
-        kill "$(cat "$logs/$job.pid" 2> /dev/null)" 2> /dev/null
+    # shellcheck disable=SC2046 # a list of words
+    set -- $(echo "${running:-}" | tr '+' ' ')
+    # nobody of a chain starts what comes next
+    : > "$logs/stop"
+    for job in "$@"; do
+        [ -f "$logs/$job.result" ] || kill "$(cat "$logs/$job.pid" 2> /dev/null)" 2> /dev/null
     done
     wait
-    for job in ${running:-}; do
+    for job in "$@"; do
         case $job in
             scenario:*)
                 name=${job#scenario:}

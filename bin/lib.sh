@@ -25,8 +25,9 @@ set_up_environment() {
     collections=$cache/collections/$(printf %s "$root" | cksum | cut -d' ' -f1)
     mkdir -p "$collections/ansible_collections/mlops"
     ln -sfn "$root" "$collections/ansible_collections/mlops/mlflow"
-    # nothing is written into the checkout, and root may read a checkout that is a user's
-    export PYTHONDONTWRITEBYTECODE=1 NO_COLOR=1 PY_COLORS=0 ANSIBLE_FORCE_COLOR=0
+    # nothing is written into the checkout, where Python would keep what it compiled; without it, each of a thousand starts would compile Ansible
+    export PYTHONPYCACHEPREFIX="$collections/bytecode" NO_COLOR=1 PY_COLORS=0 ANSIBLE_FORCE_COLOR=0
+    # root may read a checkout that is a user's
     export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$root"
     # a site's own CA is in the machine's bundle, which pip and uv do not read by themselves
     bundle=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}

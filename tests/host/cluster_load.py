@@ -12,8 +12,9 @@ import time
 
 from conftest import wait_for
 
-FIRST, SECOND, DATABASE, STORE, PROXY = (f"mlflow-cluster-{name}" for name in ("first", "second", "database", "store", "proxy"))
-CLIENTS = 6
+FIRST, SECOND, DATABASE, STORE, PROXY, SPARE = (f"mlflow-cluster-{name}" for name in ("first", "second", "database", "store", "proxy", "spare"))
+# Each goes on after a pause: a steady load, and not one that leaves the machine no time for what is tried under it.
+CLIENTS, PAUSE = 6, 0.1
 # MLflow's own client, which tries again by itself. Goes on until its standard input ends, and then tells what came of it.
 USER = """
 import json, sys, threading
@@ -33,6 +34,7 @@ while not over.is_set():
     except Exception as reason:
         failed.append(str(reason)[:500])
     step += 1
+    over.wait(0.1)
 print(json.dumps({"acknowledged": acknowledged, "files": files, "failed": failed}))
 """
 
@@ -73,6 +75,7 @@ class Writer(threading.Thread):
                 self.failed.append(f"{began:.1f} +{time.monotonic() - began:.2f}: {type(reason).__name__} {reason}")
                 connection = None
             step += 1
+            self.over.wait(PAUSE)
 
 
 class User:

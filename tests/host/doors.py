@@ -55,6 +55,16 @@ class Door:
 
         return MlflowClient(self.url)
 
+    def work(self, name, folder, login="own"):
+        """Log a run of a new experiment `name`, with an artifact that is read back by way of the folder, as MLflow's client does it."""
+        with self.open(login):
+            client = self.client()
+            run = client.create_run(client.create_experiment(name)).info.run_id
+            client.log_metric(run, "metric1", 1.0)
+            client.log_text(run, "written", "note.txt")
+            with open(client.download_artifacts(run, "note.txt", str(folder)), encoding="utf-8") as note:
+                assert note.read() == "written"
+
 
 def administrator(host):
     """Name and password of the inventory, which the scenario keeps as a vault would."""

@@ -37,12 +37,12 @@ class People:
         self.host.check_output("grep -q %s /etc/hosts || echo %s >> /etc/hosts", f" {name}$", f"{address} {name}")
         self.host.check_output("printf %%s %s > /tmp/mlflow-ca.crt && certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n mlflow -i /tmp/mlflow-ca.crt", ca)
         for tool in ("browser.py", "sign_on"):
-            self.host.check_output("printf %%s %s > /root/%s", (TOOLS / tool).read_text(encoding="utf-8"), tool)
+            self.host.check_output("printf %%s %s > /srv/%s", (TOOLS / tool).read_text(encoding="utf-8"), tool)
 
     def browse(self, url, person, *steps):
         """Open url in Chromium, log in as person, take the steps (JavaScript expressions, promises too) and tell what each came to.
         Returns a dictionary: url and text of the page at the end, cookies, values. The password goes by standard input."""
         words = " ".join(shlex.quote(word) for word in (url, person, *steps))
-        ended = self.host.run(f"printf %s {shlex.quote(password_of(person))} | python3 /root/sign_on {words}")
+        ended = self.host.run(f"printf %s {shlex.quote(password_of(person))} | python3 /srv/sign_on {words}")
         assert ended.rc == 0, ended.stderr + ended.stdout
         return json.loads(ended.stdout)

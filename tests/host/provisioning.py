@@ -16,8 +16,7 @@ import testinfra
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = {"mlflow_image_source": "build", "mlflow_image": "", "mlflow_image_archive": ""}  # in place of the image that the scenario loads
 
-# Everything that a run may write outside the tree, and what the Engine and the kernel know. Times too: a file that was written anew with
-# the same bytes has changed.
+# What a run may write outside the tree, and what the Engine and the kernel know. Times too: a file written anew with the same bytes has changed.
 SNAPSHOT = r"""
 find /etc /usr/local /srv /opt -xdev -printf '%p %y %m %U:%G %s %T@\n' | sort
 find /mlflow -not -path '/mlflow/tmp/*' -printf '%p %y %m %U:%G\n' 2>/dev/null | sort
@@ -70,21 +69,21 @@ class Site:
     def __init__(self, inventory, folder):
         self.inventory, self.folder = inventory, folder
 
-    def command(self, limit, variables=None, hosts=None, check=False, playbook="site.yml"):
+    def command(self, limit, variables=None, hosts=None, groups=None, check=False, playbook="site.yml"):
+        """hosts: more for mlflow_servers, with their variables; groups: the same for other groups."""
         command = ["ansible-playbook", "-i", self.inventory, str(ROOT / "playbooks" / playbook), "--limit", limit]
-        if hosts:
+        more = {"mlflow_servers": hosts} if hosts else groups
+        if more:
             extra = self.folder / "hosts.json"
-            extra.write_text(json.dumps({"mlflow_servers": {"hosts": hosts}}), encoding="utf-8")
+            extra.write_text(json.dumps({group: {"hosts": members} for group, members in more.items()}), encoding="utf-8")
             command += ["-i", str(extra)]
         if variables:
             command += ["--extra-vars", json.dumps(variables)]
         return command + (["--check", "--diff"] if check else [])
 
     def start(self, limit, **options):
-        settings = {
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_FORKS": "30",
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0", "PYTHONUNBUFFERED": "1",
-        }
+        settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_FORKS": "30",
+                    "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0", "PYTHONUNBUFFERED": "1"}
         environment = {key: value for key, value in os.environ.items() if key != "ANSIBLE_STDOUT_CALLBACK"}
         return subprocess.Popen(
             self.command(limit, **options), cwd=ROOT, env=environment | settings, text=True, start_new_session=True,

@@ -13,10 +13,11 @@ import ssl
 import subprocess
 
 from doors import administrator, fetched
+from extent import FULL
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEGABYTES = 300
-LARGE_MEGABYTES = 2048 if os.environ.get("MLFLOW_TEST_FULL") == "yes" else MEGABYTES
+LARGE_MEGABYTES = 2048 if FULL else MEGABYTES
 PIECE = bytes(range(256)) * 4096
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archive_history import DAYS, FOLDER, Old, archives, run
 from cleanup_history import start
 from conftest import wait_for
+from extent import full_only
 
 # Another writer, until somebody says that it is enough.
 HOLD = """
@@ -18,6 +19,7 @@ while os.path.exists('/mlflow/tmp/held') and time.monotonic() < end:
 """
 
 
+@full_only
 def test_an_interrupted_archive_is_finished_by_the_next(host, tmp_path):
     old = Old(host, "archive-killed")
     for name in ("large", "small"):

@@ -30,13 +30,7 @@ def test_health_checks_need_no_password(door):
 
 
 def test_the_administrator_works(door, tmp_path):
-    with door.open():
-        client = door.client()
-        run = client.create_run(client.create_experiment("of-the-administrator")).info.run_id
-        client.log_metric(run, "metric1", 1.0)
-        client.log_text(run, "written", "note.txt")
-        with open(client.download_artifacts(run, "note.txt", str(tmp_path)), encoding="utf-8") as note:
-            assert note.read() == "written"
+    door.work("of-the-administrator", tmp_path)
     page = door.call("/")
     assert page.status_code == 200 and '<div id="root"' in page.text
 

@@ -10,6 +10,7 @@ import backups
 import pytest
 from backups import NAME, PASSWORD, SOURCE, play, status, unit
 from conftest import Server, wait_for
+from extent import FULL
 
 DROP_IN = "/run/systemd/system/{0}.timer.d"
 AT_ONCE = "mkdir -p {1} && printf '[Timer]\\nOnCalendar=\\nOnActiveSec=1s\\n' > {1}/now.conf && systemctl daemon-reload && systemctl restart {0}.timer"
@@ -64,7 +65,7 @@ def test_a_backup_of_an_unchanged_tree_makes_no_snapshot(source, load):
     assert changed["snapshot"] != last["snapshot"] and 0 < changed["bytes_added"] < changed["bytes_total"] / 10
 
 
-@pytest.mark.parametrize("verb", ["backup", "check", "rehearse"])
+@pytest.mark.parametrize("verb", [*(["backup", "check"] if FULL else []), "rehearse"])
 def test_the_timer_does_it(source, load, verb):
     name = unit("" if verb == "backup" else verb).rpartition(".")[0]
     before = status(source).get(verb, {}).get("last_success_epoch", 0)

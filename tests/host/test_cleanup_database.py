@@ -9,6 +9,7 @@ import pytest
 import requests
 from cleanup_history import inside, play
 from conftest import Server, wait_for
+from extent import full_only
 
 RUNS, EXPERIMENT = 50_000, 5000
 # As MLflow writes them, by rows and not by requests: a run with five metrics, three parameters and four tags.
@@ -62,6 +63,7 @@ def test_a_search_by_metric_over_50000_runs_answers_within_two_seconds(host, lar
     assert min(took) < 2, took
 
 
+@full_only
 def test_unused_room_is_given_back_when_asked(host, large):
     inside(host, f"import sqlite3; base = sqlite3.connect('/mlflow/mlflow.db', timeout=60); base.execute('PRAGMA foreign_keys=OFF')\n"
            f"base.execute('DELETE FROM params WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE experiment_id = {EXPERIMENT})'); base.commit()")

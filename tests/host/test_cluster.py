@@ -9,6 +9,7 @@ import pytest
 import requests
 from cluster_load import FIRST, SECOND, Load, container
 from conftest import wait_for
+from extent import full_only
 from upgrades import NEW_VERSION, OLD_VERSION, url_of
 
 testinfra_hosts = ["ansible://mlflow_proxies"]
@@ -42,8 +43,9 @@ def test_what_one_wrote_the_other_reads(client, servers, name, tmp_path):
     assert server.fact["backend_store"].startswith("postgresql+psycopg://1")
 
 
+@full_only
 def test_a_change_of_configuration_fails_no_request(proxy, servers, client, site):
-    """Each server stops once, and these clients do not try again."""
+    """Each server stops once, as in an upgrade, and these clients do not try again."""
     before = [container(server) for server in servers]
     with Load(proxy) as load:
         outcome = site.run("mlflow_servers", variables={"mlflow_environment": {"ROLLED": "1"}})

@@ -7,6 +7,7 @@ import time
 import pytest
 from cluster_load import CLIENTS, DATABASE, FIRST, PROXY, SECOND, STORE, Load, container
 from conftest import answers, wait_for
+from extent import full_only
 from provisioning import address_of, host_of
 from upgrades import Playbook
 
@@ -87,6 +88,7 @@ def test_a_database_that_cannot_be_used_is_told_and_the_servers_go_on(servers, s
     assert SECOND not in outcome.changed and SECOND not in outcome.failed, "the second was touched after the first had failed"
 
 
+@full_only
 def test_a_new_password_reaches_database_and_servers(servers, proxy, site):
     for variables in ({"mlflow_database_password": "another-secret-6e1"}, None):
         outcome = site.run("mlflow_databases:mlflow_servers", variables=variables)

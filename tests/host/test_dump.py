@@ -8,6 +8,7 @@ import pytest
 from backups import Load, missing, total
 from cleanup_history import play
 from conftest import Server, wait_for
+from extent import full_only
 from test_adopt import SECRET
 
 REPOSITORY, PASSWORD = "/srv/backup", "hush-open-sesame"
@@ -48,6 +49,7 @@ def test_a_dump_is_made_while_clients_write(host, load):
     assert status(host)["backup"]["runs"] >= 20 and SECRET not in flat(load.done)
 
 
+@full_only
 @pytest.mark.parametrize("may", [False, True])
 def test_the_rehearsal_goes_as_far_as_the_role_may(host, load, may):
     host.check_output(f"runuser -u postgres -- psql -c 'ALTER ROLE mlflow {'' if may else 'NO'}CREATEDB'")
@@ -57,6 +59,7 @@ def test_the_rehearsal_goes_as_far_as_the_role_may(host, load, may):
     assert "mlflow_rehearsal" not in host.check_output("runuser -u postgres -- psql -lAt")
 
 
+@full_only
 def test_data_are_moved_aside_only_when_the_host_is_named(host, load, options, tmp_path):
     client = Server(host).client()
     run = client.create_run(client.create_experiment("after the dump")).info.run_id

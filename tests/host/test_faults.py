@@ -6,6 +6,7 @@ Every case is an alias of a host in one inventory, so that one run of site.yml m
 from __future__ import annotations
 
 import pytest
+from extent import each_in_turn
 from provisioning import BUILD, difference, host_of, snapshot
 
 SERVERS = ["mlflow-faults-debian12", "mlflow-faults-debian13"]
@@ -94,7 +95,7 @@ ON_OTHERS = {
     "no-engine": (BARE, {"mlflow_manage_docker": False}, ["mlflow_manage_docker is false", "no Docker Engine", "set mlflow_manage_docker to true"]),
     "no-systemd": (SYSV, {}, ["does not run systemd as PID 1", "Use a host with systemd"]),
 }
-CASES = {f"{case}@{name}": (name, *about) for name in SERVERS for case, about in ON_SERVERS.items()}
+CASES = {f"{case}@{name}": (name, *ON_SERVERS[case]) for case, name in each_in_turn(ON_SERVERS, SERVERS)}
 CASES |= {f"{case}@{about[0]}": about for case, about in ON_OTHERS.items()}
 
 

@@ -6,7 +6,10 @@ import threading
 
 import pytest
 from conftest import wait_for
+from extent import FULL, full_only
 from mlflow import MlflowClient
+
+testinfra_hosts = [f"ansible://{'mlflow_servers' if FULL else 'mlflow-faults-debian13'}"]
 
 
 class Writer(threading.Thread):
@@ -52,7 +55,7 @@ def pid_of(host, server, which):
     return host.check_output("systemctl show -P MainPID docker")
 
 
-@pytest.mark.parametrize("victim", ["worker", "main process", "client", "dockerd"])
+@pytest.mark.parametrize("victim", ["worker", "dockerd", *(["main process", "client"] if FULL else [])])
 def test_killed(server, host, writer, victim):
     before, client = len(writer.acknowledged), pid_of(host, server, "client")
     host.check_output("kill -9 %s", pid_of(host, server, victim))
@@ -68,6 +71,7 @@ def test_killed(server, host, writer, victim):
     assert set(writer.acknowledged) <= kept
 
 
+@full_only
 def test_the_container_is_removed_by_hand(server, host, writer):
     before = len(writer.acknowledged)
     host.check_output(f"docker rm -f {server.service}")

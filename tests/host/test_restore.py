@@ -6,6 +6,7 @@ import backups
 import pytest
 from backups import NAME, SOURCE, TARGET, play
 from conftest import Server
+from extent import full_only
 
 DATA = "find /mlflow -not -path '/mlflow/tmp*' -not -name 'mlflow.db*' -printf '%p %y %m %U:%G %s %T@\\n' | sort; sha256sum /mlflow/mlflow.db"
 
@@ -106,6 +107,7 @@ def test_data_are_moved_aside_only_when_the_host_is_named(target, tmp_path):
     assert backups.missing(Server(target).url, backups.remembered(), tmp_path) == []
 
 
+@full_only
 def test_a_restore_that_was_killed_is_made_good_by_the_next(target, tmp_path):
     """Killed while it fetches: the server serves on, and what was fetched is cleared away by the next run."""
     before = target.check_output(DATA)
@@ -122,6 +124,7 @@ def test_a_restore_that_was_killed_is_made_good_by_the_next(target, tmp_path):
     assert backups.missing(Server(target).url, backups.remembered(), tmp_path) == []
 
 
+@full_only
 def test_turned_off_it_leaves_the_repository_alone(target):
     before = backups.snapshots(target)
     done = play("site.yml", TARGET, "-e", "mlflow_backup_enabled=false")

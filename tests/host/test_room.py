@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import requests
 from conftest import answers, wait_for
+from extent import full_only
 from provisioning import BUILD, address_of, host_of
 
 SERVER, BARE = "mlflow-faults-debian13", "mlflow-faults-bare"
-SMALL = {"mlflow_service_name": "mlflow-small", "mlflow_root": "/srv/small", "mlflow_port": 5009, "mlflow_workers": 2}
+SMALL = {"mlflow_service_name": "mlflow-small", "mlflow_root": "/srv/small", "mlflow_port": 5009, "mlflow_workers": 1}
 REMOVE_SMALL = """
 systemctl disable --now mlflow-small.service mlflow-small-maintenance.timer
 rm -rf /etc/systemd/system/mlflow-small* /etc/mlflow-small /etc/ansible/facts.d/mlflow-small.fact
@@ -76,6 +77,7 @@ def test_a_full_disk_costs_no_acknowledged_write(small):
     assert host.check_output("docker container inspect --format '{{.Id}}' mlflow-small") == container, "the server was restarted"
 
 
+@full_only
 def test_a_disk_that_fills_during_the_build_is_told(site):
     host = host_of(BARE)
     hosts = {BARE: {"ansible_connection": "community.docker.docker"}}

@@ -7,7 +7,7 @@ import json
 import pytest
 from conftest import wait_for
 from people import People, login, password_of
-from told import JOURNAL, found_in
+from told import by_host, found_in
 
 testinfra_hosts = ["ansible://mlflow_servers"]
 
@@ -87,13 +87,7 @@ def test_who_is_in_no_group_is_refused_and_who_leaves_it_is_too(door, people):
 
 
 def test_a_program_logs_runs_and_artifacts_with_a_token(door, token, tmp_path):
-    with door.open(token):
-        client = door.client()
-        run = client.create_run(client.create_experiment("of-ada-by-token")).info.run_id
-        client.log_metric(run, "metric1", 1.0)
-        client.log_text(run, "written", "note.txt")
-        with open(client.download_artifacts(run, "note.txt", str(tmp_path)), encoding="utf-8") as note:
-            assert note.read() == "written"
+    door.work("of-ada-by-token", tmp_path, token)
     assert door.status(SEARCH, login=(token[0], token[1] + "x")) == 401
     assert door.status(SEARCH, login=("grace@example.test", token[1])) == 401
 
@@ -141,10 +135,7 @@ def test_tables_are_apart_from_those_of_mlflows_own_app(people):
 def test_secrets_are_told_nowhere(server, provided, token):
     secrets = ["identity-secret-9d3", "admin-secret-4e7", token[1], password_of("ada")]
     told = {
-        "docker inspect": server.host.check_output("docker container inspect mlflow"),
-        "unit": server.host.check_output("systemctl cat mlflow; systemctl show mlflow"),
-        "processes": server.host.check_output("ps -eww -o args"),
-        "journal": server.host.check_output(JOURNAL),
+        **by_host(server),
         "the run of Ansible": provided.output,
     }
     assert {place: found_in(text, secrets) for place, text in told.items()} == {place: [] for place in told}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 import upgrade_data
 from conftest import answers, wait_for
+from extent import FULL
 from provisioning import host_of
 from upgrades import JOURNAL, NEW, NEW_VERSION, OLD_VERSION, at_rest, go_back, url_of, version_of
 
@@ -26,10 +25,12 @@ def wait_for_state(state):
     host_of(NAME).run(f"timeout 120 sh -c 'until grep -q \"\\\"state\\\": \\\"{state}\\\"\" {JOURNAL}/pending.json 2>/dev/null; do :; done'")
 
 
-# One step for each victim, and with bin/test --full the others.
-STEPS = [("playbook", "stopped"), ("program", "migrated"), ("host", "swapped")]
-if os.environ.get("MLFLOW_TEST_FULL") == "yes":
-    STEPS += [("playbook", "planned"), ("playbook", "serving"), ("program", "planned"), ("program", "stopped"), ("program", "swapped"), ("host", "stopped")]
+# The host once, and with bin/test --full all of it.
+STEPS = [("host", "swapped")]
+if FULL:
+    STEPS += [(victim, state) for victim, states in {
+        "playbook": ["planned", "stopped", "serving"], "program": ["planned", "stopped", "migrated", "swapped"], "host": ["stopped"],
+    }.items() for state in states]
 
 
 @pytest.mark.parametrize(("victim", "state"), STEPS)

@@ -13,6 +13,16 @@ def found_in(text, secrets):
     return [secret for secret in secrets if secret in text]
 
 
+def by_host(server):
+    """What somebody with the rights of an operator reads on a server, by place."""
+    return {
+        "docker inspect": server.host.check_output("docker container inspect mlflow"),
+        "unit": server.host.check_output("systemctl cat mlflow; systemctl show mlflow"),
+        "processes": server.host.check_output("ps -eww -o args"),
+        "journal": server.host.check_output(JOURNAL),
+    }
+
+
 def log(name):
     """A log that the scenario's own runs of Ansible left."""
     return (pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / name).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "scenario_result.py"
-SEQUENCE = ["syntax", "create", "prepare", "check", "converge", "idempotence", "check", "side_effect", "verify", "destroy"]
+SEQUENCE = ["create", "prepare", "check", "converge", "idempotence", "check", "side_effect", "verify", "destroy"]
 HOSTS = ("mlflow-default-debian12", "mlflow-default-debian13")
 RECAP = "  │ PLAY RECAP\n  │   ****\n" + "".join(f"  │ {host}    : ok=7    changed=1    unreachable=0\n  │   skipped=0    rescued=0\n" for host in HOSTS)
 

@@ -109,8 +109,8 @@ def prepare(options):
         if command[-1] == "mlflow.server.fastapi_app:app":  # An app of users has checks of its own in those layers.
             try:
                 app.app = importlib.import_module("bridge").shorten(app.app)
-            except Exception:
-                traceback.print_exc()
+            except Exception as reason:
+                print(f"launch.py: {reason!r}; every request takes the long way", file=sys.stderr)
         # A fork of more than one thread may hold a lock for ever: then let the workers import for themselves.
         if len(os.listdir("/proc/self/task")) == 1:
             import multiprocessing
