@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
             # The host's clock cannot be read at a known moment of ours, only between two.
             skew=[found["times"][1] - ended, found["times"][0] - began],
             reach=reach.reach(server, [name for name in names if name]),
-            certificate=reach.certificate(server["public_url"]),
+            certificate=reach.certificate(server["public_url"], ask.get("authority") or ""),
         )
         lines = diagnosis.judge(seen)
         table = diagnosis.table(task_vars["inventory_hostname"], lines)

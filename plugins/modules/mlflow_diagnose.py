@@ -45,6 +45,10 @@ options:
     type: list
     elements: str
     default: []
+  authority:
+    description: Certificates of a site's own CA (PEM), which the controller trusts for the public URL beside those of its machine.
+    type: str
+    default: ""
   seconds:
     description: Time limit of each look.
     type: int
@@ -186,6 +190,7 @@ def main():
             "tree": {"type": "list", "elements": "dict", "default": []},
             "files": {"type": "list", "elements": "dict", "default": []},
             "runtime": {"type": "list", "elements": "str", "default": []},
+            "authority": {"type": "str", "default": ""},
             "seconds": {"type": "int", "default": 20},
         },
         supports_check_mode=True,

@@ -78,12 +78,14 @@ def context(tmp_path):
     return found
 
 
-def test_a_certificate_tells_its_days_and_why_it_is_not_trusted(context):
+def test_a_certificate_tells_its_days_and_why_it_is_not_trusted(context, tmp_path):
     with server(context) as port:
         found = reach.certificate(f"https://127.0.0.1:{port}/ml")
+        with_its_own = reach.certificate(f"https://127.0.0.1:{port}/ml", (tmp_path / "tls.pem").read_text().split("-----BEGIN PRIVATE KEY")[0])
         about = {"public_url": f"https://127.0.0.1:{port}/ml", "port": port, "static_prefix": "/ml"}
         assert [one["ok"] for one in reach.reach(about, [])] == [True]
     assert found == {"days": 10, "problem": "self-signed certificate"}
+    assert with_its_own == {"days": 10, "problem": ""}
 
 
 def test_no_certificate_where_there_is_no_tls():
