@@ -39,6 +39,26 @@ def ask(host, statement):
     return inside(host, f"import sqlite3; print(sqlite3.connect('/mlflow/mlflow.db', timeout=60).execute({statement!r}).fetchone()[0])")
 
 
+def test_the_timer_does_the_same_and_goes_when_it_is_not_wanted(host, server):
+    container = server.inspect(".Id")
+    assert play(host, "site.yml", mlflow_cleanup_enabled=True, mlflow_cleanup_calendar="Sat 04:00").returncode == 0
+    assert "Sat *-*-* 04:00:00" in host.check_output("systemctl show mlflow-cleanup.timer -p TimersCalendar")
+    assert host.service("mlflow-cleanup.timer").is_running and host.service("mlflow-cleanup.timer").is_enabled
+    run_id = server.client().create_run("0", run_name="timer").info.run_id
+    server.client().delete_run(run_id)
+    inside(host, "import sqlite3; base = sqlite3.connect('/mlflow/mlflow.db', timeout=60)\n"
+           "base.execute(\"UPDATE runs SET deleted_time = 1 WHERE name = 'timer'\"); base.commit()")
+    host.check_output("systemctl start mlflow-cleanup.service")
+    said = wait_for(lambda: host.run("journalctl -u mlflow-cleanup -o cat --no-pager | grep '^{'").stdout, "the journal has the report", 30)
+    assert run_id in [run["id"] for run in json.loads(said.splitlines()[-1])["runs"]]
+    assert ask(host, f"SELECT count(*) FROM runs WHERE run_uuid = '{run_id}'") == "0"
+    done = play(host, "site.yml")
+    assert done.returncode == 0 and "unreachable=0" in done.stdout
+    assert not host.file("/etc/systemd/system/mlflow-cleanup.timer").exists and not host.service("mlflow-cleanup.timer").is_running
+    assert server.inspect(".Id") == container, "the server was restarted for a timer"
+    assert " changed=0 " in play(host, "site.yml").stdout
+
+
 @pytest.fixture(scope="module")
 def large(host):
     server = Server(host)
@@ -75,26 +95,6 @@ def test_unused_room_is_given_back_when_asked(host, large):
     assert host.file("/mlflow/mlflow.db").size < size * 0.95
     assert ask(host, "PRAGMA auto_vacuum") == "2" and ask(host, "PRAGMA journal_mode") == "wal"
     assert large.healthy()
-
-
-def test_the_timer_does_the_same_and_goes_when_it_is_not_wanted(host, large):
-    container = large.inspect(".Id")
-    assert play(host, "site.yml", mlflow_cleanup_enabled=True, mlflow_cleanup_calendar="Sat 04:00").returncode == 0
-    assert "Sat *-*-* 04:00:00" in host.check_output("systemctl show mlflow-cleanup.timer -p TimersCalendar")
-    assert host.service("mlflow-cleanup.timer").is_running and host.service("mlflow-cleanup.timer").is_enabled
-    run_id = large.client().create_run("0", run_name="timer").info.run_id
-    large.client().delete_run(run_id)
-    inside(host, "import sqlite3; base = sqlite3.connect('/mlflow/mlflow.db', timeout=60)\n"
-           "base.execute(\"UPDATE runs SET deleted_time = 1 WHERE name = 'timer'\"); base.commit()")
-    host.check_output("systemctl start mlflow-cleanup.service")
-    said = wait_for(lambda: host.run("journalctl -u mlflow-cleanup -o cat --no-pager | grep '^{'").stdout, "the journal has the report", 30)
-    assert run_id in [run["id"] for run in json.loads(said.splitlines()[-1])["runs"]]
-    assert ask(host, f"SELECT count(*) FROM runs WHERE run_uuid = '{run_id}'") == "0"
-    done = play(host, "site.yml")
-    assert done.returncode == 0 and "unreachable=0" in done.stdout
-    assert not host.file("/etc/systemd/system/mlflow-cleanup.timer").exists and not host.service("mlflow-cleanup.timer").is_running
-    assert large.inspect(".Id") == container, "the server was restarted for a timer"
-    assert " changed=0 " in play(host, "site.yml").stdout
 
 
 def test_a_damaged_database_is_told_and_left_alone(host, large):
