@@ -1,0 +1,143 @@
+#!/usr/bin/env python
+# Copyright: (c) 2026, The mlops.mlflow authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What there is to measure of a tracking server. Each function tells one part on a page; what it raises is why that part is left out.
+
+settings: monitoring.json. fact: what is deployed, as role mlflow recorded it. Sources: https://www.sqlite.org/wal.html, statvfs(3), MLflow's tables.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import store
+
+# One statement, one look at each table: kind, state and count.
+CONTENTS = """
+SELECT 'runs', CASE lifecycle_stage WHEN 'active' THEN status ELSE lifecycle_stage END, count(*) FROM runs GROUP BY 2
+UNION ALL SELECT 'experiments', lifecycle_stage, count(*) FROM experiments GROUP BY 2
+UNION ALL SELECT 'models', '', count(*) FROM registered_models
+UNION ALL SELECT 'versions', '', count(*) FROM model_versions WHERE current_stage <> 'Deleted_Internal'
+UNION ALL SELECT 'schema', version_num, 1 FROM alembic_version
+"""
+# What is told of each kind, and the label that its state goes by.
+TOLD = {
+    "runs": ("mlflow_runs", "Runs by state.", "state"),
+    "experiments": ("mlflow_experiments", "Experiments by state.", "state"),
+    "models": ("mlflow_registered_models", "Registered models.", ""),
+    "versions": ("mlflow_model_versions", "Versions of registered models.", ""),
+    "schema": ("mlflow_schema_info", "Revision of the database's schema.", "revision"),
+}
+# So that a graph has them before the first one is there.
+STATES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED", "deleted")
+
+
+def deployed(page, _settings, fact):
+    page.tell("mlflow_deployed_info", "What is deployed.", 1, version=fact["version"], image=fact["image"], auth=fact["auth"],
+              backend=fact["backend_store"].partition(":")[0], engine=fact["server_engine"], workers=fact["workers"])
+
+
+def answer(page, settings, fact):
+    """Whether the server answers. One that does not is no fault of this program."""
+    began = time.monotonic()
+    try:
+        # Not by way of a proxy that the environment names.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(fact["local_url"] + "/health", timeout=settings["seconds"]) as got:
+            up = got.status == 200
+    except (urllib.error.URLError, OSError):
+        up = False
+    page.tell("mlflow_server_up", "1 where the server answers at /health.", int(up))
+    page.tell("mlflow_server_answer_seconds", "How long that answer took.", time.monotonic() - began if up else None)
+
+
+def database(page, settings, fact):
+    """Size and contents of a SQLite file. Another database has its own exporter."""
+    if not fact["backend_store"].startswith("sqlite:///"):
+        return
+    file = fact["backend_store"][len("sqlite:///"):]
+    sizes = {suffix: (about or {}).get("size", 0) for suffix, about in store.files(file).items()}
+    page.tell("mlflow_database_bytes", "Size of the database.", sizes[""])
+    page.tell("mlflow_database_wal_bytes", "Size of the write-ahead log beside the database.", sizes["-wal"])
+    connection = store.connect(file, settings["seconds"])
+    try:
+        rows = connection.execute(CONTENTS).fetchall()
+    finally:
+        connection.close()
+    counts = {("runs", state): 0 for state in STATES} | {(kind, state): count for kind, state, count in rows}
+    for (kind, state), count in counts.items():
+        name, text, label = TOLD[kind]
+        page.tell(name, text, count, **({label: state} if label else {}))
+
+
+def disk(page, _settings, fact):
+    places = {"tree": fact["root"], "artifacts": fact["artifacts_destination"]}
+    for place, path in places.items():
+        if "://" in path:
+            continue
+        about = os.statvfs(path)
+        page.tell("mlflow_disk_bytes", "Size of the disk that it lies on.", about.f_blocks * about.f_frsize, place=place)
+        # What the server may use, which is not root.
+        page.tell("mlflow_disk_free_bytes", "Room on that disk.", about.f_bavail * about.f_frsize, place=place)
+        # File systems without a fixed number of inodes have none to run out of.
+        page.tell("mlflow_disk_free_inodes_ratio", "Share of its inodes that are free.", about.f_favail / about.f_files if about.f_files else 1, place=place)
+
+
+def certificates(page, settings, fact):
+    """When certificates begin and end, as they are shown to who asks, whoever has signed them."""
+    wrong = []
+    for url in settings["certificates"] or [fact["public_url"]]:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme != "https":
+            continue
+        try:
+            begin, end = ends(parts.hostname, parts.port or 443, settings["seconds"])
+        except (OSError, ValueError) as error:
+            wrong.append(f"{url}: {error}")
+            continue
+        name = parts.netloc.rpartition("@")[2]
+        page.tell("mlflow_certificate_not_before_timestamp_seconds", "From when on the certificate is good.", begin, name=name)
+        page.tell("mlflow_certificate_not_after_timestamp_seconds", "Until when the certificate is good.", end, name=name)
+    if wrong:
+        raise ValueError("; ".join(wrong))
+
+
+def ends(name, port, seconds):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((name, port), timeout=seconds) as plain, context.wrap_socket(plain, server_hostname=name) as secure:
+        text = ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True))
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(text)
+        file.flush()
+        # The one parser of the standard library.
+        about = ssl._ssl._test_decode_cert(file.name)
+    return ssl.cert_time_to_seconds(about["notBefore"]), ssl.cert_time_to_seconds(about["notAfter"])
+
+
+def backup(page, settings, _fact):
+    """What role mlflow_backup tells of its runs, as it tells it, unless it does so in this very folder."""
+    file = settings["backup_metrics"]
+    if not file or os.path.dirname(file) == settings["folder"] or not os.path.exists(file):
+        return
+    with open(file, encoding="utf-8") as handle:
+        text = handle.read()
+    if not re.fullmatch(r"(#.*\n|mlflow_backup_\w+\{[^\n]*\} \S+\n)*", text):
+        raise ValueError(f"{file} holds something else than metrics of backups")
+    page.more = text
+
+
+def artifacts(page, settings, fact):
+    if "://" in fact["artifacts_destination"]:
+        return
+    found = store.artifacts(fact["artifacts_destination"], settings["artifacts_seconds"])
+    page.tell("mlflow_artifacts_bytes", "Size of all artifacts.", sum(size for size, _count in found["entries"].values()))
+    page.tell("mlflow_artifacts_files", "Number of artifacts.", sum(count for _size, count in found["entries"].values()))
+    page.tell("mlflow_artifacts_complete", "1 where all of them were counted in the time given.", int(found["finished"]))
