@@ -18,7 +18,7 @@ class Page:
     def __init__(self, service):
         self.service, self.metrics, self.more = service, {}, ""
 
-    def tell(self, name, text, value, **labels):
+    def tell(self, name, text, value, /, **labels):
         """One sample. What cannot be told (None) is left out."""
         if value is not None:
             shown = ",".join(f'{key}="{quoted(value)}"' for key, value in {"service": self.service, **labels}.items())
