@@ -131,3 +131,15 @@ def test_what_is_beyond_a_limit_fires(server, prometheus, low):
 def test_every_alert_was_fired(prometheus):
     alerts = {rule["name"] for rule in prometheus.rules() if rule["type"] == "alerting"}
     assert BY_LIMIT.union(BY_PROMTOOL, *(alerts for _fault, alerts in FAULTS.values())) == alerts
+
+
+def test_uninstalled_it_leaves_nothing_that_runs_or_tells(server, site):
+    done = site.run(SERVER, playbook="uninstall.yml")
+    assert done.status == 0, done.output
+    left = server.host.check_output(
+        f"find /etc /run/systemd /var/lib -path '*mlflow*monitoring*' -o -path '*node-exporter.service.d*' -type f -o -path '{TEXTFILES}/mlflow*'")
+    assert left == ""
+    assert server.host.check_output("ss -Hltn 'sport = 9100'") == ""
+    assert server.host.run("systemctl list-units --all --plain --no-legend '*monitoring*'").stdout == ""
+    again = site.run(SERVER, playbook="uninstall.yml")
+    assert (again.status, again.changed) == (0, {}), again.output

@@ -18,6 +18,7 @@ REFUSED = {
     "folder-of-users": ({"textfile_dir": "/home/me/metrics"}, "where a unit of its own cannot write for others"),
     "exporter-name": ({"node_exporter_address": "localhost"}, "mlflow_monitoring_node_exporter_address is 'localhost'"),
     "exporter-port": ({"node_exporter_port": 65536}, "mlflow_monitoring_node_exporter_port is 65536"),
+    "relative-files": ({"files_dir": "prometheus"}, "mlflow_monitoring_files_dir is 'prometheus'. Give the absolute path"),
     "url-with-password": ({"scrape_url": "http://user:hush@host/metrics"}, "mlflow_monitoring_scrape_url is 'http://***@host/metrics'"),
     "half-a-login": ({"scrape_username": "prometheus"}, "mlflow_monitoring_scrape_password_file is ''. Set both or neither"),
     "duration": ({"alert_for": "5 minutes"}, "mlflow_monitoring_alert_for: '5 minutes'. Give a duration"),
