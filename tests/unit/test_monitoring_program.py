@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib
 import json
 import os
 import pathlib
@@ -49,7 +50,7 @@ class Host:
                    artifacts_destination=f"{self.root}/artifacts")
         self.write("etc/monitoring.json", service="mlflow", fact=f"{folder}/mlflow.fact", folder=f"{folder}/out", seconds=5, artifacts_seconds=5,
                    files={"server": "mlflow.prom", "artifacts": "mlflow-artifacts.prom"}, intervals={"server": 60, "artifacts": 3600},
-                   certificates=list(urls), backup_metrics=f"{folder}/backup.prom")
+                   certificates=list(urls), postgresql_tools="", backup_metrics=f"{folder}/backup.prom")
 
     def write(self, name, **values):
         (self.folder / name).write_text(json.dumps(values), encoding="utf-8")
@@ -89,6 +90,7 @@ def test_all_parts_are_told(tmp_path, front):
     assert {found[of("mlflow_monitoring_success", part=part)] for part in ("deployed", "answer", "database", "disk", "certificate", "backup")} == {1}
     assert found[of("mlflow_runs", state="FINISHED")] == 2 and found[of("mlflow_runs", state="deleted")] == 1 and found[of("mlflow_runs", state="RUNNING")] == 0
     assert found[of("mlflow_model_versions")] == 1 and found[of("mlflow_schema_info", revision="abc")] == 1
+    assert found[of("mlflow_database_bytes")] == os.path.getsize(host.root / "mlflow.db")
     assert found[of("mlflow_database_wal_bytes")] == os.path.getsize(host.root / "mlflow.db-wal") > 0
     assert found[of("mlflow_certificate_not_after_timestamp_seconds", name=url[8:])] == ends
     assert found[of("mlflow_server_up")] == 0 and of("mlflow_server_answer_seconds") not in found
@@ -115,7 +117,7 @@ def test_what_cannot_be_found_out_is_told_and_the_rest_too(tmp_path):
     parts = {part: found[of("mlflow_monitoring_success", part=part)] for part in ("database", "certificate", "backup", "disk")}
     assert parts == {"database": 0, "certificate": 0, "backup": 0, "disk": 1}
     assert "database: no such table: runs" in said and "certificate: https://127.0.0.1:9" in said and "something else" in said
-    assert not [name for name in found if name.startswith("mlflow_runs")] and found[of("mlflow_database_bytes")] > 0
+    assert not [name for name in found if name.startswith("mlflow_runs")] and found[of("mlflow_database_wal_bytes")] > 0
 
 
 def test_a_host_without_a_server_tells_so(tmp_path):
@@ -124,3 +126,14 @@ def test_a_host_without_a_server_tells_so(tmp_path):
     found, said = host.run()
     assert {found[of("mlflow_monitoring_success", part=part)] for part in ("deployed", "database", "disk")} == {0}
     assert "mlflow.fact" in said and of("mlflow_monitoring_timestamp_seconds", collector="server") in found
+
+
+def test_a_store_in_postgresql_is_asked_by_variables_alone(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "roles/mlflow_monitoring/files"))
+    postgresql = importlib.import_module("postgresql")
+    monkeypatch.delitem(sys.modules, "postgresql")
+    (tmp_path / "mlflow.env").write_text("MLFLOW_BACKEND_STORE_URI=postgresql+psycopg://mlflow:hush%2F@db.example.com:6432/store?sslrootcert=/run/mlflow/ca.pem"
+                                         "&options=-c%20search_path%3Dml\n", encoding="utf-8")
+    told = postgresql.environment(postgresql.uri(str(tmp_path)), 20)
+    assert told["PGPASSWORD"] == "hush/" and told["PGPORT"] == "6432" and told["PGSSLROOTCERT"] == f"{tmp_path}/entry/ca.pem"
+    assert told["PGOPTIONS"] == "-c search_path=ml -c statement_timeout=20000 -c default_transaction_read_only=on"

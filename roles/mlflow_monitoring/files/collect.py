@@ -17,11 +17,12 @@ import os
 import sys
 import time
 
+import contents
 import parts
 from exposition import Page
 
 # Names of the parts, and who finds them out: each is given the page, the settings and what is deployed.
-SERVER = {"deployed": parts.deployed, "answer": parts.answer, "database": parts.database, "disk": parts.disk, "certificate": parts.certificates,
+SERVER = {"deployed": parts.deployed, "answer": parts.answer, "database": contents.database, "disk": parts.disk, "certificate": parts.certificates,
           "backup": parts.backup}
 ARTIFACTS = {"artifacts": parts.artifacts}
 

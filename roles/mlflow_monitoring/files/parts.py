@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What there is to measure of a tracking server. Each function tells one part on a page; what it raises is why that part is left out.
 
-settings: monitoring.json. fact: what is deployed, as role mlflow recorded it. Sources: https://www.sqlite.org/wal.html, statvfs(3), MLflow's tables.
+settings: monitoring.json. fact: what is deployed, as role mlflow recorded it. Sources: statvfs(3), module ssl.
 """
 
 from __future__ import annotations
@@ -20,29 +20,10 @@ import urllib.request
 
 import store
 
-# One statement, one look at each table: kind, state and count.
-CONTENTS = """
-SELECT 'runs', CASE lifecycle_stage WHEN 'active' THEN status ELSE lifecycle_stage END, count(*) FROM runs GROUP BY 2
-UNION ALL SELECT 'experiments', lifecycle_stage, count(*) FROM experiments GROUP BY 2
-UNION ALL SELECT 'models', '', count(*) FROM registered_models
-UNION ALL SELECT 'versions', '', count(*) FROM model_versions WHERE current_stage <> 'Deleted_Internal'
-UNION ALL SELECT 'schema', version_num, 1 FROM alembic_version
-"""
-# What is told of each kind, and the label that its state goes by.
-TOLD = {
-    "runs": ("mlflow_runs", "Runs by state.", "state"),
-    "experiments": ("mlflow_experiments", "Experiments by state.", "state"),
-    "models": ("mlflow_registered_models", "Registered models.", ""),
-    "versions": ("mlflow_model_versions", "Versions of registered models.", ""),
-    "schema": ("mlflow_schema_info", "Revision of the database's schema.", "revision"),
-}
-# So that a graph has them before the first one is there.
-STATES = ("RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED", "deleted")
-
 
 def deployed(page, _settings, fact):
     page.tell("mlflow_deployed_info", "What is deployed.", 1, version=fact["version"], image=fact["image"], auth=fact["auth"],
-              backend=fact["backend_store"].partition(":")[0], engine=fact["server_engine"], workers=fact["workers"])
+              backend=re.split(r"[+:]", fact["backend_store"])[0], engine=fact["server_engine"], workers=fact["workers"])
 
 
 def answer(page, settings, fact):
@@ -56,25 +37,6 @@ def answer(page, settings, fact):
         up = False
     page.tell("mlflow_server_up", "1 where the server answers at /health.", int(up))
     page.tell("mlflow_server_answer_seconds", "How long that answer took.", time.monotonic() - began if up else None)
-
-
-def database(page, settings, fact):
-    """Size and contents of a SQLite file. Another database has its own exporter."""
-    if not fact["backend_store"].startswith("sqlite:///"):
-        return
-    file = fact["backend_store"][len("sqlite:///"):]
-    sizes = {suffix: (about or {}).get("size", 0) for suffix, about in store.files(file).items()}
-    page.tell("mlflow_database_bytes", "Size of the database.", sizes[""])
-    page.tell("mlflow_database_wal_bytes", "Size of the write-ahead log beside the database.", sizes["-wal"])
-    connection = store.connect(file, settings["seconds"])
-    try:
-        rows = connection.execute(CONTENTS).fetchall()
-    finally:
-        connection.close()
-    counts = {("runs", state): 0 for state in STATES} | {(kind, state): count for kind, state, count in rows}
-    for (kind, state), count in counts.items():
-        name, text, label = TOLD[kind]
-        page.tell(name, text, count, **({label: state} if label else {}))
 
 
 def disk(page, _settings, fact):
