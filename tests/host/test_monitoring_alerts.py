@@ -11,7 +11,7 @@ from monitored import FOLDER, SERVER, TEXTFILES, Prometheus, host_of, written
 
 # No fault that takes less than hours brings it about; promtool has its cases.
 BY_PROMTOOL = {"MlflowDiskFillsUp"}
-# An hour after the certificate was made, its life is over but for two hours.
+# Made a month ago, over in two hours.
 OLD_CERTIFICATE = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=front -keyout /etc/front.key -out /etc/front.crt"
     " -not_before $(date -u -d '30 days ago' +%Y%m%d%H%M%SZ) -not_after $(date -u -d '2 hours' +%Y%m%d%H%M%SZ) && systemctl restart front")
