@@ -61,7 +61,8 @@ class Prometheus:
 
 def written(folder, **settings):
     """What the role writes with other settings, as an operator asks for it."""
-    given = {f"mlflow_monitoring_{name}": value for name, value in settings.items()} | {"mlflow_monitoring_files_dir": str(folder)}
+    given = {f"mlflow_monitoring_{name}": value for name, value in settings.items()} | {
+        "mlflow_monitoring_files_dir": str(folder), "mlflow_monitoring_address": SERVER}
     command = ["ansible-playbook", "-i", os.environ["MOLECULE_INVENTORY_FILE"], ROOT / "molecule/monitoring/files.yml", "-e", json.dumps(given)]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -73,7 +73,8 @@ def test_what_is_told_is_true(used, prometheus):
     assert prometheus.samples("mlflow_schema_info")[0][0]["revision"] == host.check_output("python3 -c %s", read)
     ends = host.check_output("date +%s -d \"$(openssl x509 -in /etc/front.crt -noout -enddate | cut -d= -f2)\"")
     assert prometheus.value("mlflow_certificate_not_after_timestamp_seconds") == int(ends)
-    assert {labels["operation"] for labels, _value in prometheus.samples("mlflow_backup_last_success_timestamp_seconds")} == {"backup", "check", "rehearse"}
+    done = "mlflow_backup_last_success_timestamp_seconds"
+    wait_for(lambda: {labels["operation"] for labels, _value in prometheus.samples(done)} == {"backup", "check", "rehearse"}, "what the backups tell")
 
 
 def test_a_healthy_host_is_quiet(used, prometheus):
@@ -83,7 +84,9 @@ def test_a_healthy_host_is_quiet(used, prometheus):
     assert [rule["name"] for rule in prometheus.rules() if rule["health"] != "ok"] == []
     # Each alert has something to judge by: an expression on names that nobody tells would be quiet for ever.
     names = {name for rule in prometheus.rules() for name in monitoring_rules.names(rule["query"])}
-    assert {name for name in names if not prometheus.samples(name)} == set()
+    client = used.client()
+    wait_for(lambda: client.search_experiments() and all(prometheus.samples(name) for name in names), f"data for each of {sorted(names)}")
+    assert prometheus.firing() == set()
 
 
 def test_every_panel_has_data(used, prometheus):
