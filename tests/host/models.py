@@ -17,6 +17,11 @@ PORT, METRICS = 5002, 5003
 DOUBLE, TRIPLE = [2.0], [3.0]
 
 
+def trainer():
+    """The Python of the place to train in, which the scenario's prepare.yml made."""
+    return Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "client/bin/python")
+
+
 class Served:
     """The models of one host."""
 
@@ -34,8 +39,7 @@ class Served:
 
     def train(self, kind):
         """Train and register the next version; returns its number."""
-        python = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "client/bin/python")
-        done = subprocess.run([python, HERE / "train_model.py", self.server.url, "demand", kind], capture_output=True, text=True, check=False)
+        done = subprocess.run([trainer(), HERE / "train_model.py", self.server.url, "demand", kind], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout.split()[-1]
 
