@@ -52,11 +52,11 @@ def main():
         try:
             if door.bring(config):
                 print("door: takes requests as configured")
+            for instance in serving.sweep(int(config["drain_seconds"])):
+                print(f"{instance}: stopped")
+            images.prune(int(config["images_keep"]))
         except registry.Refused as reason:
             failures.append(str(reason))
-        for instance in serving.sweep(int(config["drain_seconds"])):
-            print(f"{instance}: stopped")
-        images.prune(int(config["images_keep"]))
         if not failures:
             (registry.STATE / "applied").write_text(hashlib.sha256(text.encode()).hexdigest() + "\n", encoding="utf-8")
     print("\n".join(failures), end="\n" * bool(failures), file=sys.stderr)
