@@ -84,14 +84,25 @@ def test_the_host_reboots(served, host):
     assert served.ask() == TRIPLE and served.ask("demand_staging") == TRIPLE
 
 
-def test_the_host_follows_by_itself_and_removes_old_images(served, site, host):
-    outcome = site.run(served.name, variables={"mlflow_model_follow": "3s", "mlflow_model_images_keep": 1})
+def test_the_host_follows_and_logs_by_itself_and_removes_old_images(served, site, host):
+    asked = {"mlflow_model_follow": "3s", "mlflow_model_log_experiment": "serving", "mlflow_model_log_every": "3s", "mlflow_model_images_keep": 1}
+    outcome = site.run(served.name, variables=asked)
     assert outcome.status == 0, outcome.output
+    wait_for(lambda: requests_logged(served, "2") >= 1, "what version 2 answered is logged", 180)
     served.move("1")
     wait_for(lambda: served.ask() == DOUBLE, "the timer has followed", 180)
     images = "docker image ls --format '{{.Tag}}' mlflow-model-demand"
     wait_for(lambda: [tag.split("-")[0] for tag in host.check_output(images).split()] == ["1"], "the image of version 2 is removed")
     assert host.check_output("docker image ls --quiet mlflow-model-environment")
+
+
+def requests_logged(served, version):
+    """How many requests the runs of a version in the registry's server tell of."""
+    served.ask()
+    client = served.server.client()
+    experiment = client.get_experiment_by_name("serving")
+    runs = client.search_runs([experiment.experiment_id], f"tags.model = 'demand' and tags.alias = 'production' and tags.version = '{version}'") if experiment else []
+    return sum(metric.value for run in runs for metric in client.get_metric_history(run.info.run_id, "requests"))
 
 
 def test_nothing_of_it_is_left_after_uninstall(served, site, host):

@@ -31,6 +31,7 @@ INPUT = {
     "network": (entry(network="--privileged"), "mlflow_model_models has a network that is no name"),
     "unknown-key": (entry(colour="blue"), "colour"),
     "follow": ({"mlflow_model_follow": "often"}, "mlflow_model_follow is 'often'"),
+    "log-every": ({"mlflow_model_log_every": ""}, "mlflow_model_log_every is ''"),
     "uri": ({"mlflow_model_tracking_uri": "http://u:hush@mlflow:5001"}, "mlflow_model_tracking_uri is 'http://***@mlflow:5001'"),
     "no-password": ({"mlflow_model_username": "me"}, "mlflow_model_username is 'me', and mlflow_model_password is empty"),
     "token-too": ({"mlflow_model_username": "me", "mlflow_model_password": "hush", "mlflow_model_token": "hush"}, "are both set"),

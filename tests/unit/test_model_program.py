@@ -88,6 +88,25 @@ def test_each_model_has_a_server_of_its_own_to_be_counted_by(program):
     assert "metrics-page" not in program.door.settings({**CONFIG, "metrics": ""})["apps"]["http"]["servers"]
 
 
+COUNTED = """# HELP caddy_http_requests_in_flight Number of requests
+caddy_http_request_duration_seconds_sum{code="200",handler="reverse_proxy",method="POST",server="demand"} 2.5
+caddy_http_request_duration_seconds_count{code="200",handler="reverse_proxy",method="POST",server="demand"} 8
+caddy_http_request_duration_seconds_sum{code="500",handler="reverse_proxy",method="POST",server="demand"} 0.5
+caddy_http_request_duration_seconds_count{code="500",handler="reverse_proxy",method="POST",server="demand"} 2
+caddy_http_request_errors_total{handler="reverse_proxy",server="demand"} 1
+"""
+
+
+def test_what_is_logged_is_what_came_since(program):
+    now = program.report.totals(COUNTED)["demand"]
+    assert program.report.since(now, {}) == {"requests": 10, "errors": 2, "unanswered": 1, "mean_seconds": 0.3}
+    before = {"requests": 6, "errors": 2, "unanswered": 1, "seconds": 2.0}
+    assert program.report.since(now, before) == {"requests": 4, "errors": 0, "unanswered": 0, "mean_seconds": 0.25}
+    # Caddy was restarted, and has counted from nothing.
+    assert program.report.since(now, {**before, "requests": 11})["requests"] == 10
+    assert program.report.since(now, now) == {"requests": 0, "errors": 0, "unanswered": 0}
+
+
 def test_the_plan_of_a_registry_that_does_not_answer(tree):
     """As the role has it run on a host that has nothing of this yet."""
     code = tree.text("roles/mlflow_model/files/program/registry.py")

@@ -4,6 +4,7 @@
 """Brings what a host serves in line with the registry. Standard library only; runs on the host, as root, from site.yml or from a timer.
 
     python3 -I /etc/mlflow-model/program          prints what it did, one line each; ends with 1 where a model is not served as asked, and says why
+    python3 -I /etc/mlflow-model/program log      logs to MLflow what the models answered since it last did
     python3 -I /etc/mlflow-model/program remove   stops all models and removes their images
 """
 
@@ -17,6 +18,7 @@ import sys
 import door
 import images
 import registry
+import report
 import serving
 
 
@@ -64,4 +66,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(remove() if sys.argv[1:] == ["remove"] else main())
+    sys.exit({"remove": remove, "log": report.log}.get("".join(sys.argv[1:]), main)())

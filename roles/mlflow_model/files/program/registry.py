@@ -51,19 +51,20 @@ class Registry:
         trust = ssl.create_default_context(cafile=about.get("ca_file") or None)
         self.opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPSHandler(context=trust))
 
-    def open(self, path, **query):
+    def open(self, path, body=None, **query):
         address = f"{self.base}/api/2.0/{path}" + ("?" + urllib.parse.urlencode(query) if query else "")
         try:
-            return self.opener.open(urllib.request.Request(address, headers=self.headers), timeout=60)
+            data = None if body is None else json.dumps(body).encode()
+            return self.opener.open(urllib.request.Request(address, data, {**self.headers, "Content-Type": "application/json"}), timeout=60)
         except urllib.error.HTTPError as refusal:
             said = refusal.read(2000).decode(errors="replace")
-            said = json.loads(said).get("message", "") if said.startswith("{") and said.endswith("}") else ""
-            raise Refused(f"{self.base} answered {refusal.code} to {path}{': ' * bool(said)}{said}") from None
+            said = ": " + json.loads(said).get("message", "") if said.startswith("{") and said.endswith("}") else ""
+            raise Refused(f"{self.base} answered {refusal.code} to {path}{said}") from None
         except (OSError, ValueError) as reason:
             raise Refused(f"no answer from {self.base} ({getattr(reason, 'reason', reason)})") from None
 
-    def ask(self, path, **query):
-        with self.open(path, **query) as answer:
+    def ask(self, path, body=None, **query):
+        with self.open(path, body, **query) as answer:
             try:
                 return json.load(answer)
             except ValueError:
@@ -116,10 +117,7 @@ def door(model):
 
 def serving(model):
     """The instance that serves a model, or an empty string."""
-    try:
-        return os.readlink(door(model)).split("/")[-2]
-    except OSError:
-        return ""
+    return os.readlink(door(model)).split("/")[-2] if door(model).is_symlink() else ""
 
 
 def active(unit):
