@@ -101,7 +101,8 @@ def requests_logged(served, version):
     served.ask()
     client = served.server.client()
     experiment = client.get_experiment_by_name("serving")
-    runs = client.search_runs([experiment.experiment_id], f"tags.model = 'demand' and tags.alias = 'production' and tags.version = '{version}'") if experiment else []
+    wanted = f"tags.model = 'demand' and tags.alias = 'production' and tags.version = '{version}'"
+    runs = client.search_runs([experiment.experiment_id], wanted) if experiment else []
     return sum(metric.value for run in runs for metric in client.get_metric_history(run.info.run_id, "requests"))
 
 
