@@ -51,7 +51,7 @@ class Registry:
         trust = ssl.create_default_context(cafile=about.get("ca_file") or None)
         self.opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPSHandler(context=trust))
 
-    def open(self, path, body=None, **query):
+    def open(self, path, /, body=None, **query):
         address = f"{self.base}/api/2.0/{path}" + ("?" + urllib.parse.urlencode(query) if query else "")
         try:
             data = None if body is None else json.dumps(body).encode()
@@ -63,7 +63,7 @@ class Registry:
         except (OSError, ValueError) as reason:
             raise Refused(f"no answer from {self.base} ({getattr(reason, 'reason', reason)})") from None
 
-    def ask(self, path, body=None, **query):
+    def ask(self, path, /, body=None, **query):
         with self.open(path, body, **query) as answer:
             try:
                 return json.load(answer)
