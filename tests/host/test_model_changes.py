@@ -49,8 +49,10 @@ def test_a_version_that_does_not_work_leaves_the_old_one_serving(served, site, h
     assert "Uvicorn running" in host.check_output("journalctl -o cat -u %s", unit)
     assert users.failed() == [] and served.ask() == TRIPLE
     assert [instance.rsplit("-", 1)[0] for instance in served.instances()] == ["demand-2"]
+    served.move("2")
 
 
+@full_only
 def test_an_environment_that_cannot_be_built_is_told_with_its_log(served, site, host):
     served.move(served.train("no-such-package"))
     outcome = site.run(served.name)
