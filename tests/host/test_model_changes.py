@@ -90,11 +90,11 @@ def test_the_host_follows_and_logs_by_itself_and_removes_old_images(served, site
     asked = {"mlflow_model_follow": "3s", "mlflow_model_log_experiment": "serving", "mlflow_model_log_every": "3s", "mlflow_model_images_keep": 1}
     outcome = site.run(served.name, variables=asked)
     assert outcome.status == 0, outcome.output
-    wait_for(lambda: requests_logged(served, "2") >= 1, "what version 2 answered is logged", 180)
+    wait_for(lambda: requests_logged(served, "2") >= 1, "what version 2 answered is logged", 300)
     served.move("1")
-    wait_for(lambda: served.ask() == DOUBLE, "the timer has followed", 180)
+    wait_for(lambda: served.ask() == DOUBLE, "the timer has followed", 300)
     images = "docker image ls --format '{{.Tag}}' mlflow-model-demand"
-    wait_for(lambda: [tag.split("-")[0] for tag in host.check_output(images).split()] == ["1"], "the image of version 2 is removed")
+    wait_for(lambda: [tag.split("-")[0] for tag in host.check_output(images).split()] == ["1"], "the image of version 2 is removed", 120)
     assert host.check_output("docker image ls --quiet mlflow-model-environment")
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import socket
@@ -70,7 +71,10 @@ def run_of(server, config, entry, instance):
 
 def log():
     try:
-        return log_all()
+        # A timer and a person take turns.
+        with open(registry.STATE / "log.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return log_all()
     except (registry.Refused, OSError) as reason:
         print(f"not logged: {reason}", file=sys.stderr)
         return 1
