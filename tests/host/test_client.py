@@ -79,7 +79,7 @@ def test_the_check_of_each_run_is_one_run(host, client):
     runs = client.search_runs([client.get_experiment_by_name("client-check").experiment_id], run_view_type=3)
     assert [run.info.run_name for run in runs] == [host.backend.get_hostname()]
     assert runs[0].data.tags["user"] == "50000"
-    assert len(client.get_metric_history(runs[0].info.run_id, "seconds")) == 2
+    assert len(client.get_metric_history(runs[0].info.run_id, "seconds")) >= 2
 
 
 def test_a_person_runs_the_training_script(host, client):
