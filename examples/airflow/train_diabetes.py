@@ -9,6 +9,7 @@ credentials and certificate from the environment file that the role wrote for sc
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 
@@ -19,14 +20,14 @@ PYTHON = os.environ.get("MLFLOW_CLIENT_PYTHON", "/opt/mlflow-client/bin/python")
 PIPELINE = os.environ.get("PIPELINE_FOLDER", str(pathlib.Path(__file__).resolve().parents[1] / "training"))
 # What the run, and through it the version, can be traced back to. Airflow fills it in; a DAG bundle from git knows its commit.
 TAGS = {"airflow.dag_id": "{{ dag.dag_id }}", "airflow.run_id": "{{ run_id }}", "airflow.task_id": "{{ task.task_id }}",
-        "airflow.try": "{{ ti.try_number }}", "airflow.bundle": "{{ dag_run.bundle_version or 'local' }}"}
+        "airflow.try": "{{ ti.try_number }}", "airflow.bundle": "{{ ti.bundle_instance.version or 'local' }}"}
 
 
 @dag(
     # On demand; "@weekly" trains anew each week.
     schedule=None,
     max_active_runs=1,
-    default_args={"retries": 1},
+    default_args={"retries": 1, "retry_delay": datetime.timedelta(minutes=1)},
     params={
         "epochs": Param(60, type="integer", minimum=1),
         "learning_rate": Param(0.01, type="number"),

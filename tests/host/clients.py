@@ -44,7 +44,7 @@ class Airflow:
             "import json, sys, urllib.request as web\n"
             "def ask(path, data, **more):\n"
             "    headers = {'Content-Type': 'application/json', **more}\n"
-            "    return json.load(web.urlopen(web.Request(sys.argv[1] + path, data and data.encode(), headers)))\n"
+            "    return json.load(web.urlopen(web.Request(sys.argv[1] + path, data.encode() if data else None, headers)))\n"
             "token = ask('/auth/token', '')['access_token']\n"
             "print(json.dumps(ask(sys.argv[2], sys.argv[3], Authorization='Bearer ' + token)))\n"
         )
