@@ -60,7 +60,7 @@ def test_it_runs_as_the_user_of_the_image(host, airflow):
 def test_the_run_can_be_traced_back_to_the_pipeline(good):
     tags = good[0].data.tags
     assert (tags["airflow.dag_id"], tags["airflow.task_id"], tags["commit"]) == (DAG, "train", COMMIT)
-    assert tags["airflow.run_id"].startswith("manual__") and tags["mlflow.user"] == "airflow"
+    assert tags["airflow.run_id"].startswith("manual__") and tags["mlflow.user"] == "pipelines"
 
 
 def test_parameters_metrics_and_resource_usage_are_logged(opened, good):

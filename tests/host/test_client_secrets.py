@@ -23,7 +23,7 @@ def test_they_lie_where_their_owner_alone_reads(host, files):
     words = " ".join(f"-e {shlex.quote(secret)}" for secret in SECRETS)
     found = host.run(f"grep -rlIsF {words} /etc /run /root /home /tmp /var/tmp /var/log /var/lib/mlflow-client /usr/local /srv").stdout.split()
     assert {name: host.check_output("stat -c '%%U %%a' %s", name) for name in found} == files
-    assert host.check_output("stat -c '%%U %%a' /etc/mlflow-client/users") == "root 711"
+    assert host.check_output("stat -c '%%U %%a' %s", "/etc/mlflow-client/users") == "root 711"
 
 
 def test_each_account_has_its_own(host, files):
