@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clients import COMMIT, Airflow, door_of
+from clients import COMMIT, PYTHON, Airflow, door_of
 from conftest import wait_for
 
 testinfra_hosts = ["ansible://mlflow-airflow-client"]
@@ -71,15 +71,13 @@ def test_parameters_metrics_and_resource_usage_are_logged(opened, good):
     assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(run.data.metrics)
 
 
-def test_artifact_and_model_come_back(opened, good, tmp_path):
-    import mlflow
-
-    client = opened.client()
-    with open(client.download_artifacts(good[0].info.run_id, "coefficients.json", str(tmp_path)), encoding="utf-8") as file:
+def test_artifact_and_model_come_back(host, opened, good, tmp_path):
+    with open(opened.client().download_artifacts(good[0].info.run_id, "coefficients.json", str(tmp_path)), encoding="utf-8") as file:
         assert '"bmi"' in file.read()
-    mlflow.set_tracking_uri(opened.url)
-    about = mlflow.models.get_model_info(f"models:/{MODEL}/{good[1].version}")
-    assert "sklearn" in about.flavors and about.signature
+    predict = ("import sys, mlflow.sklearn; sys.path.insert(0, '/opt/pipelines/training'); import train; model = mlflow.sklearn.load_model(sys.argv[1]);"
+               "print(train.rmse(model, train.data()[1]))")
+    said = host.check_output("set -a; . /etc/mlflow-client/service.env; %s -B -c %s %s", PYTHON, predict, f"models:/{MODEL}/{good[1].version}")
+    assert float(said.splitlines()[-1]) == pytest.approx(good[0].data.metrics["validation_rmse"])
 
 
 def test_the_version_has_the_alias_and_says_why(opened, good):
