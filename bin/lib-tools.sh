@@ -67,7 +67,7 @@ hosts_of() {
 # make_host_images debian12 debian13-docker...: makes those, and sets MLFLOW_TEST_IMAGE_DEBIAN12, MLFLOW_TEST_IMAGE_DEBIAN13_DOCKER...
 # for all that there are, because Molecule reads the settings of every scenario
 make_host_images() {
-    for kind in debian12 debian13 debian12-docker debian13-docker debian12-identity; do
+    for kind in debian12 debian13 debian12-docker debian13-docker debian12-identity debian13-airflow; do
         image=$("$root/tests/images/host-image" "$kind" --tag) || return 1
         export "MLFLOW_TEST_IMAGE_$(echo "$kind" | tr '[:lower:]-' '[:upper:]_')=$image"
         case " $* " in
