@@ -97,7 +97,8 @@ def test_a_person_runs_the_training_script(host, client):
 def test_pipelines_write_into_the_shared_tree(host, door):
     """What user 50000 logs into an experiment of that tree, without passing through the server, is there for the server."""
     only(host, "client")
-    program = ("import mlflow; mlflow.set_tracking_uri('" + URI + "'); c = mlflow.MlflowClient(); e = c.create_experiment('shared', 'file:///mlflow/artifacts/shared');"
+    program = ("import mlflow; mlflow.set_tracking_uri('" + URI + "'); c = mlflow.MlflowClient(); e = c.create_experiment('shared', "
+               "'file:///mlflow/artifacts/shared');"
                "r = c.create_run(e).info.run_id; c.log_text(r, 'shared', 'note.txt'); print(c.get_run(r).info.artifact_uri)")
     as_pipeline = "set -a; . /etc/mlflow-client/service.env; HOME=/tmp setpriv --reuid 50000 --regid 0 --clear-groups %s -c %s"
     uri = host.check_output(as_pipeline, PYTHON, program).splitlines()[-1]

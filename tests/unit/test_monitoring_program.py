@@ -63,8 +63,8 @@ class Host:
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if not line.startswith("#")}, done.stderr
 
 
-def of(name, /, **labels):
-    return f"{name}{{{','.join(f'{key}={json.dumps(value)}' for key, value in {'service': 'mlflow', **labels}.items())}}}"
+def of(metric, /, **labels):
+    return f"{metric}{{{','.join(f'{key}={json.dumps(value)}' for key, value in {'service': 'mlflow', **labels}.items())}}}"
 
 
 @pytest.fixture

@@ -63,8 +63,8 @@ class Registry:
         except (OSError, ValueError) as reason:
             raise Refused(f"no answer from {self.base} ({getattr(reason, 'reason', reason)})") from None
 
-    def ask(self, path, /, body=None, **query):
-        with self.open(path, body, **query) as answer:
+    def ask(self, call, /, body=None, **query):
+        with self.open(call, body, **query) as answer:
             try:
                 return json.load(answer)
             except ValueError:
