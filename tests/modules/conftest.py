@@ -13,9 +13,20 @@ import sys
 
 import pytest
 import tracking
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils import basic
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from callback_runs import log_in, logged, watched  # noqa: F401 # pylint: disable=unused-import # fixtures
+
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:  # which ansible-core 2.18 has not
+    @contextlib.contextmanager
+    def patch_module_args(given):
+        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode()
+        try:
+            yield
+        finally:
+            basic._ANSIBLE_ARGS = None
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
