@@ -40,7 +40,7 @@ def test_who_is_taken_out_of_the_list_loses_the_credentials(host, site, name):
     assert {"mlflow_client : configure"} == outcome.phases(name)
 
 
-def test_uninstall_takes_all_but_the_artifacts(host, site, name):
+def test_it_takes_all_away_but_the_artifacts(host, site, name):
     foretold = site.run(name, check=True, playbook="uninstall.yml")
     assert foretold.status == 0 and foretold.changed[name], foretold.output[-3000:]
     assert host.run(LEFT).rc == 0

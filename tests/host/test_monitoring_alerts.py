@@ -133,7 +133,7 @@ def test_every_alert_was_fired(prometheus):
     assert BY_LIMIT.union(BY_PROMTOOL, *(alerts for _fault, alerts in FAULTS.values())) == alerts
 
 
-def test_uninstalled_it_leaves_nothing_that_runs_or_tells(server, site):
+def test_it_leaves_nothing_that_runs_or_tells(server, site):
     done = site.run(SERVER, playbook="uninstall.yml")
     assert done.status == 0, done.output
     where = f"-path '*mlflow*monitoring*' -o -path '*/prometheus-node-exporter.service.d/*' -o -path '{TEXTFILES}/mlflow*'"

@@ -85,3 +85,15 @@ def test_every_verifier_folder_holds_tests(tree, scenarios):
             if not (folder / place).exists() and not (tree.root / "tests/host" / place).exists() and not (tree.root / place).exists():
                 faults.append(f"{name}: {place} is not there")
     assert not faults
+
+
+def test_words_that_select_tests_are_those_of_their_files(tree, scenarios):
+    """pytest's -k finds a word in the names of tests of other files too, whose hosts are not there."""
+    faults = []
+    for name, settings in scenarios.items():
+        for word in filter(None, re.split(r" or ", settings["verifier"].get("options", {}).get("k") or "")):
+            for file in sorted((tree.root / "tests/host").glob("test_*.py")):
+                found = re.findall(r"^def (test_\w*)\(", file.read_text(encoding="utf-8"), flags=re.M)
+                if word not in file.stem:
+                    faults += [f"{name}: -k {word} finds {test} of {file.name}" for test in found if word in test]
+    assert not faults
