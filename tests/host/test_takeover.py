@@ -1,0 +1,31 @@
+"""The first host is gone: the second is promoted by hand and takes its place, by the steps of docs/database.md; the first comes back as its standby."""
+
+from __future__ import annotations
+
+from replicas import FIRST, SECOND, follows, psql, turned
+from provisioning import host_of
+
+testinfra_hosts = ["ansible://mlflow_servers"]
+UNIT = "postgresql@17-mlflow"
+
+
+def test_the_second_takes_the_place_of_the_first(server, site):
+    client = server.client()
+    run = client.create_run(client.create_experiment("taken over")).info.run_id
+    client.log_metric(run, "metric1", 7.0)
+    host_of(FIRST).check_output(f"systemctl stop {UNIT}")
+    psql(SECOND, "SELECT pg_promote()")
+    site = turned(site, "mlflow_databases")
+
+    outcome = site.run("all")
+    assert "No run throws that away" in outcome.message(FIRST) and outcome.message(SECOND).startswith(f"{FIRST} was refused"), outcome.output[-3000:]
+    assert psql(SECOND, "SELECT value FROM metrics") .splitlines().count("7") == 1
+
+    outcome = site.run("all", variables={"mlflow_database_rebuild": FIRST})
+    assert outcome.status == 0, outcome.output[-3000:]
+    assert follows(FIRST) and not follows(SECOND)
+    server.wait()
+    assert client.get_run(run).data.metrics == {"metric1": 7.0}
+    client.log_metric(run, "metric1", 8.0)
+    assert client.get_run(run).data.metrics == {"metric1": 8.0}
+    assert site.run("all").changed == {}
