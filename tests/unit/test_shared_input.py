@@ -22,13 +22,13 @@ REFUSED = {
     "lone-keys": ({**SERVERS, **DATABASE, **STORE, **BASIC},
                   "mlflow_crypto_kek_passphrase and mlflow_auth_secret_key is empty, and one, two share one database"),
     "lone-key": ({**SERVERS, **DATABASE, **STORE}, "mlflow_crypto_kek_passphrase is empty, and one, two share one database"),
-    "two-stores": ({"case_stores": ["store", "store2"]}, "Group mlflow_object_stores has store, store2, and the servers share one store"),
     "no-keys": ({"case_stores": ["bare"]}, "mlflow_object_store_access_key and mlflow_object_store_secret_key is empty for bare"),
     "no-secret-key": ({"case_stores": ["half"]}, "mlflow_object_store_secret_key is empty for half"),
 }
 ACCEPTED = {
     "cluster": {**SERVERS, **DATABASE, **STORE, **KEYS, **BASIC},
     "one-with-store": STORE,
+    "store-and-copy": {"case_stores": ["store", "store2"]},
     "primary-and-standby": TWO,
     "reads-from-standby": {**TWO, "mlflow_read_replica_uri": "standby"},
     "reads-from-elsewhere": {**DATABASE, "mlflow_read_replica_uri": "postgresql+psycopg://u:hush@h/d"},
