@@ -36,6 +36,10 @@ make)
         postgres touch "$data.new/standby.signal"
         mv -T "$data.new" "$data"
     fi
+    # Debian keeps these elsewhere, takes them from here, and has them replaced by those of the role before the cluster starts.
+    postgres cp "/usr/share/postgresql/$version/postgresql.conf.sample" "$data/postgresql.conf"
+    echo 'local all postgres peer' | postgres tee "$data/pg_hba.conf" > /dev/null
+    postgres touch "$data/pg_ident.conf"
     pg_createcluster --port "$port" "$version" "$cluster"
     ;;
 slot)

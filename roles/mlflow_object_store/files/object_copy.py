@@ -50,7 +50,7 @@ def differs(here, there, copied):
 class Copier:
     def __init__(self, config, keys, state_file):
         self.bucket, self.keep, self.state_file = config["bucket"], config["keep_seconds"], state_file
-        self.source, self.target = (Store(config[name], *keys) for name in ("source", "target"))
+        self.source, self.target = (Store({"timeout": 60, "fingerprint": "", **config[name]}, *keys) for name in ("source", "target"))
         try:
             with open(state_file, encoding="utf-8") as handle:
                 self.state = json.load(handle)
