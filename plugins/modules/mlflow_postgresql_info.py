@@ -168,7 +168,8 @@ def last(text):
 def ask(module, cluster):
     """What the server says of itself, and why it does not."""
     words = ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "user=" + module.params["user"],
-             "-v", "database=" + module.params["database"], "-v", "standby_user=" + module.params["standby_user"], "-h", "/var/run/postgresql", "-p", str(cluster["port"]), "-d", "postgres"]
+             "-v", "database=" + module.params["database"],
+             "-v", "standby_user=" + module.params["standby_user"], "-h", "/var/run/postgresql", "-p", str(cluster["port"]), "-d", "postgres"]
     code, out, err = module.run_command(words, data=QUESTION, cwd="/", environ_update={"PGCONNECT_TIMEOUT": SECONDS})
     if code:
         return {}, last(err or out)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from conftest import wait_for
-from replicas import FIRST, SECOND, follows, psql, slots, turned, wait_until_it_follows
 from provisioning import difference, host_of, snapshot
+from replicas import FIRST, SECOND, follows, psql, slots, turned, wait_until_it_follows
 
 testinfra_hosts = ["ansible://mlflow_servers"]
 UNIT = "postgresql@17-mlflow"
@@ -34,7 +34,8 @@ def test_reads_go_to_the_standby_and_see_what_was_written_just_before(server):
 
 
 def test_only_the_standby_may_follow_and_only_over_tls(host):
-    rules = [line.split() for line in host.file("/etc/postgresql/17/mlflow/pg_hba.conf").content_string.splitlines() if "replication" in line.split()]
+    rules = [line.split() for line in host.file("/etc/postgresql/17/mlflow/pg_hba.conf").content_string.splitlines()]
+    rules = [words for words in rules if words[:2] == ["hostssl", "replication"]]
     address = host_of(SECOND).check_output("hostname -I").split()[0]
     assert rules == [["hostssl", "replication", "mlflow_standby", f"{address}/32", "scram-sha-256"]]
     assert psql(FIRST, "SELECT ssl, state FROM pg_stat_replication JOIN pg_stat_ssl USING (pid)") == "t|streaming"

@@ -9,8 +9,8 @@ import json
 import pytest
 from conftest import wait_for
 from doors import fetched
-from replicas import FIRST, SECOND, turned
 from provisioning import host_of
+from replicas import FIRST, SECOND, turned
 
 testinfra_hosts = ["ansible://mlflow_servers"]
 STORE, COPY = "mlflow-object-store", "mlflow-object-store-copy"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pathlib
 
 from conftest import wait_for
-from replicas import FIRST, SECOND, follows, psql, turned
 from provisioning import host_of
+from replicas import FIRST, SECOND, follows, psql, turned
 
 testinfra_hosts = ["ansible://mlflow_servers"]
 UNIT = "postgresql@17-mlflow"
