@@ -73,15 +73,15 @@ def test_what_changed_while_one_was_away_is_made_up_for(stores):
     wait_until_alike(stores)
     assert digest(stores[1], "t/large") == digest(stores[0], "t/large") == hashlib.sha256(PIECE * 30).hexdigest()
     before = host_of(SECOND).check_output(f"journalctl -u {COPY} -o cat | grep -c ' copied, '")
+    SEEN.clear()
     wait_for(lambda: rounds(3), "it has looked again")
     assert host_of(SECOND).check_output(f"journalctl -u {COPY} -o cat | grep -c ' copied, '") == before, "it copies what it has"
 
 
-def rounds(count, seen=None):
-    """Whether so many rounds have ended well since the first look."""
-    seen = SEEN if seen is None else seen
-    seen.add(json.loads(host_of(SECOND).file("/run/mlflow-object-store-copy/status").content_string or "{}").get("began"))
-    return len(seen) > count
+def rounds(count):
+    """Whether so many rounds have begun since SEEN was cleared, and all but the last of them ended."""
+    SEEN.add(json.loads(host_of(SECOND).run("cat /run/mlflow-object-store-copy/status").stdout or "{}").get("began"))
+    return len(SEEN - {None}) > count
 
 
 SEEN = set()

@@ -55,7 +55,7 @@ def turn(prepared=False):
         connection.execute(sqlalchemy.text(LOCKS[kind(uri)]))
         replica = os.environ.get("MLFLOW_READ_REPLICA_BACKEND_STORE_URI")
         if prepared or replica:
-            importlib.import_module("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore(uri, os.environ["MLFLOW_ARTIFACTS_DESTINATION"])
+            importlib.import_module("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore(uri, "mlflow-artifacts:/")
         if replica:
             follow(connection, replica)
         yield
