@@ -25,12 +25,13 @@ STEP = 10
 
 def commit():
     """The commit of the pipeline: what the deployment says, or that of the checkout that this file lies in."""
+    if "PIPELINE_COMMIT" in os.environ:
+        return os.environ["PIPELINE_COMMIT"]
     try:
         asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=os.path.dirname(os.path.abspath(__file__)), capture_output=True, text=True, check=True)
-        found = asked.stdout.strip()
+        return asked.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        found = "unknown"
-    return os.environ.get("PIPELINE_COMMIT", found)
+        return "unknown"
 
 
 def data(seed=7):

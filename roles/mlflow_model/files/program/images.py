@@ -22,7 +22,7 @@ import registry
 CONFIG = pathlib.Path("/etc/mlflow-model")
 LOGS = pathlib.Path("/var/log/mlflow-model")
 MODEL, ENVIRONMENT = "io.mlops.mlflow.model", "io.mlops.mlflow.model.environment"
-# What the scoring server itself needs, of the versions that are in the lock of the tracking server.
+# What the scoring server itself needs, in whichever version fits the model.
 SERVING = CONFIG / "image" / "serving.txt"
 
 
