@@ -67,7 +67,7 @@ set_up() {
 }
 
 show_log() {
-    sed 's/^/    | /' "$1" | tail -n 80
+    tail -n 60 "$1" | cut -c1-700 | sed 's/^/    | /'
     echo "    the whole log: $1"
 }
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+WHY = 500  # characters of the reason of one failed test: the log has the rest
 
 
 def actions(log):
@@ -40,14 +41,15 @@ def recap(output):
 
 
 def cases(path):
-    """Return the verifier's tests: [(name, outcome)]."""
+    """Return the verifier's tests: [(name, outcome, why it failed, short)]."""
     if not path.is_file():
         return []
     found = []
     for case in ElementTree.parse(path).iter("testcase"):
-        kinds = {child.tag for child in case}
-        outcome = "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
-        found.append((case.get("name", ""), outcome))
+        children = {child.tag: child.get("message", "") for child in case}
+        why = " ".join(f"{children.get('failure', '')} {children.get('error', '')}".split())[:WHY]
+        outcome = "failed" if children.keys() & {"failure", "error"} else "skipped" if "skipped" in children else "passed"
+        found.append((case.get("name", ""), outcome, why))
     return found
 
 
@@ -82,7 +84,7 @@ def faults_of(scenario, done, tests):
         if not name.startswith(f"mlflow-{scenario}-"):
             yield f"platform {name} must be called mlflow-{scenario}-...: clean-up goes by the name"
     for name in servers:
-        if not any(name in test and outcome == "passed" for test, outcome in tests):
+        if not any(name in test and outcome == "passed" for test, outcome, _why in tests):
             yield f"no test passed on {name}"
     if not servers:
         yield "no platform is in group mlflow_servers"
@@ -94,13 +96,13 @@ def main():
     done = actions(re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace")))
     faults = [] if status == 0 else [f"molecule test ended with status {status}"]
     faults += faults_of(scenario, done, tests)
-    for name, outcome in tests:
+    for name, outcome, why in tests:
         if outcome == "failed":
-            print(f"FAILED TEST: {name}")
+            print(f"FAILED TEST: {name}: {why}")
     for fault in faults:
         print(f"FAULT: {fault}")
-    failed = sum(outcome == "failed" for _name, outcome in tests)
-    passed = sum(outcome == "passed" for _name, outcome in tests)
+    failed = sum(outcome == "failed" for _name, outcome, _why in tests)
+    passed = sum(outcome == "passed" for _name, outcome, _why in tests)
     print(passed + (not faults), failed + bool(faults))
 
 

@@ -134,7 +134,7 @@ def test_message(met, case):
 @pytest.mark.parametrize("name", [*SERVERS, BARE, SYSV])
 def test_nothing_has_changed(met, name):
     outcome, differences = met
-    assert differences[name] == []
+    assert differences[name][:20] == []
     assert not [case for case in outcome.changed if CASES[case][0] == name]
 
 

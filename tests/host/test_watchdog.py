@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 import pytest
@@ -42,6 +43,24 @@ def test_a_pause_that_is_shorter_is_left_alone(server, host):
     before = container(host)
     host.check_output(SIGNAL.format("STOP"))
     assert host.run("timeout 12 tail -f /dev/null").rc == 124
+    host.check_output(SIGNAL.format("CONT"))
+    server.wait()
+    assert host.run("timeout 20 tail -f /dev/null").rc == 124
+    assert container(host) == before and watched(host)
+
+
+def test_a_host_that_was_paused_keeps_its_server(server, host):
+    """As a virtual machine is while it is moved. The server is made busy first, so that the watchdog waits for its answer."""
+    before = container(host)
+    host.check_output(SIGNAL.format("STOP"))
+    assert host.run("timeout 8 tail -f /dev/null").rc == 124
+    subprocess.run(["docker", "pause", NAME], check=True)
+    try:
+        subprocess.run(["timeout", "25", "tail", "-f", "/dev/null"], check=False)
+    finally:
+        subprocess.run(["docker", "unpause", NAME], check=True)
+    # A host that was paused has more to do at first than to answer.
+    assert host.run("timeout 8 tail -f /dev/null").rc == 124
     host.check_output(SIGNAL.format("CONT"))
     server.wait()
     assert host.run("timeout 20 tail -f /dev/null").rc == 124

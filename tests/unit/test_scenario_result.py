@@ -67,6 +67,14 @@ def test_a_run_that_did_not_is_a_failure(result, log, junit, status, fault):
     assert output.splitlines()[-1].split()[1] != "0"
 
 
+def test_a_failed_test_is_told_with_its_reason(result):
+    reason = "assert [&apos;gone&apos;] == []&#10;" + "x" * 900
+    told = result(log_of(), junit_of((GOOD[0][0], f'<failure message="{reason}">trace</failure>'), GOOD[1]), 1)
+    line = next(line for line in told.splitlines() if line.startswith("FAILED TEST: "))
+    assert "assert ['gone'] == [] xxx" in line
+    assert len(line) < 700
+
+
 def test_each_failed_test_counts(result):
     output = result(log_of(), junit_of((GOOD[0][0], "<failure/>"), (GOOD[1][0], "<error/>")), 1)
     assert output.splitlines()[-1] == "0 3"

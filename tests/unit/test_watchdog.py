@@ -65,6 +65,25 @@ def test_signs_of_life(watchdog, behaviour, lives):
         assert time.monotonic() - began < (1.1 if lives else 2)
 
 
+@pytest.mark.parametrize("paused", [True, False])
+def test_time_in_which_the_host_was_paused_does_not_count(watchdog, monkeypatch, paused):
+    """The clock jumps while the first questions wait, as it does for a virtual machine that was paused; the server answers after 1.2 s of its own."""
+    rounds, clock, wait = [], time.monotonic, watchdog.select.select
+
+    def waiting(*arguments):
+        rounds.append(1)
+        return wait(*arguments)
+
+    def late(_number, connection):
+        threading.Event().wait(1.2)
+        connection.sendall(ANSWER)
+
+    monkeypatch.setattr(watchdog.select, "select", waiting)
+    monkeypatch.setattr(watchdog.time, "monotonic", lambda: clock() + (100 * min(len(rounds), 6) if paused else 0))
+    with server(late) as url:
+        assert watchdog.alive(url, 0.8) is paused
+
+
 def test_nobody_accepts(watchdog):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

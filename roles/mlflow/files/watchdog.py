@@ -6,13 +6,15 @@
     watchdog.py UNIT CONTAINER URL SECONDS
 
 Asks URL every few seconds. Any HTTP answer is a sign of life, also a late one to an earlier question: a server that is merely busy answers
-some of them. Without any for SECONDS, the container is killed and the reason is written to the journal of UNIT. Its own unit is bound to
-UNIT (BindsTo, After), so this program never runs while the server is stopped, starts, or is being stopped.
+some of them. Without any for SECONDS, the container is killed and the reason is written to the journal of UNIT. Time in which this program
+itself did not get to run says nothing about the server: a virtual machine that was paused, or a host that is choked, and the count begins anew.
+Its own unit is bound to UNIT (BindsTo, After), so this program never runs while the server is stopped, starts, or is being stopped.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import subprocess
@@ -21,6 +23,8 @@ import time
 import urllib.parse
 
 STEP = 5
+# Seconds by which a step may be late before the host counts as paused or choked.
+LATE = 1
 
 
 class Question:
@@ -43,25 +47,34 @@ class Question:
 
 
 def alive(url, seconds):
-    """Whether one of several questions is answered within seconds; a new one is asked every STEP."""
-    deadline, questions = time.monotonic() + seconds, []
+    """Whether one of several questions is answered within seconds that this program saw pass; a new one is asked every STEP."""
+    left, questions = seconds, []
     try:
-        while time.monotonic() < deadline:
-            next_question = min(time.monotonic() + STEP, deadline)
+        while left > 0:
+            began, step = time.monotonic(), min(STEP, left)
             # Where nobody accepts, the next question may fare better.
             with contextlib.suppress(OSError):
                 questions.append(Question(url))
-            while time.monotonic() < next_question:
-                ready = select.select(questions, [], [], max(0, next_question - time.monotonic()))[0]
-                if any(question.answered() for question in ready):
-                    return True
-                for question in ready:
-                    question.socket.close()
-                    questions.remove(question)
+            if answered(questions, began + step):
+                return True
+            left = seconds if time.monotonic() - began > step + LATE else left - step
         return False
     finally:
         for question in questions:
             question.socket.close()
+
+
+def answered(questions, until):
+    """Whether one of them is answered by then, looked at once at least. Those that were closed instead are taken off the list."""
+    while True:
+        ready = select.select(questions, [], [], max(0, until - time.monotonic()))[0]
+        if any(question.answered() for question in ready):
+            return True
+        for question in ready:
+            question.socket.close()
+            questions.remove(question)
+        if time.monotonic() >= until:
+            return False
 
 
 def serving_for(unit):
@@ -87,7 +100,8 @@ def watch(unit, container, url, seconds):
         time.sleep(STEP)
         if alive(url, seconds) or serving_for(unit) < seconds:
             continue
-        tell(unit, f"{unit} hung: {url} was not answered for {seconds} s. The container {container} is killed, and started again by systemd.")
+        tell(unit, f"{unit} hung: {url} was not answered for {seconds} s. The container {container} is killed, and started again by systemd. "
+                   f"Load of the host: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors.")
         subprocess.run(["docker", "kill", container], stdout=subprocess.DEVNULL, timeout=30, check=False)
 
 
