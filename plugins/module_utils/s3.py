@@ -8,6 +8,7 @@ Sources: Signature Version 4 signing process, Amazon S3 API reference.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -55,9 +56,9 @@ def quoted(query):
 
 
 def signed(method, path, query, headers, body, access_key, secret_key, region, now):
-    """The headers of a request with those that sign it. headers: names in lower case, with host; now: time.struct_time in UTC."""
+    """The headers of a request with those that sign it. headers: names in lower case, with host; body: None for one that is not signed; now: UTC."""
     stamp, day = time.strftime("%Y%m%dT%H%M%SZ", now), time.strftime("%Y%m%d", now)
-    headers = {**headers, "x-amz-date": stamp, "x-amz-content-sha256": _digest(body)}
+    headers = {**headers, "x-amz-date": stamp, "x-amz-content-sha256": "UNSIGNED-PAYLOAD" if body is None else _digest(body)}
     names = ";".join(sorted(headers))
     listed = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     request = "\n".join([method, path, quoted(query), listed, names, headers["x-amz-content-sha256"]])
@@ -93,21 +94,26 @@ class Store:
         if self.fingerprint and hashlib.sha256(secured.getpeercert(binary_form=True)).hexdigest() != self.fingerprint:
             raise ValueError("it serves another certificate than it was given")
 
-    def ask(self, method, bucket, key="", query=None, body=b"", headers=None):
+    def ask(self, *request, **more):
         """Return (status, body of the answer) of one request."""
+        with self.answer(*request, **more) as answer:
+            return answer.status, answer.read()
+
+    @contextlib.contextmanager
+    def answer(self, method, bucket, key="", query=None, body=b"", headers=None, stream=None):
+        """The answer to one request, whose body is still to be read. stream: the body as a file that is read as it is sent, in place of body."""
         path, query = "/" + urllib.parse.quote("/".join(filter(None, [bucket, key])), safe="/-_.~"), query or {}
         headers = {"host": self.host, **{name.lower(): value for name, value in (headers or {}).items()}}
-        headers = signed(method, path, query, headers, body, self.access_key, self.secret_key, self.region, time.gmtime())
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=self.timeout)
+        headers = signed(method, path, query, headers, body if stream is None else None, self.access_key, self.secret_key, self.region, time.gmtime())
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=self.timeout, blocksize=1 << 18)
         raw = socket.create_connection((self.address, self.port), timeout=self.timeout)
         try:
             connection.sock = raw
             if self.secure:
                 connection.sock = self.context().wrap_socket(raw, server_hostname=self.name)
                 self.recognise(connection.sock)
-            connection.request(method, path + "?" * bool(query) + quoted(query), body=body or None, headers={**headers, "Connection": "close"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            connection.request(method, path + "?" * bool(query) + quoted(query), body=stream or body or None, headers={**headers, "Connection": "close"})
+            yield connection.getresponse()
         finally:
             connection.close()
             raw.close()

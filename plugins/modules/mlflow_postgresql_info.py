@@ -30,6 +30,14 @@ options:
   certificate:
     description: PEM file that the cluster has to show a certificate of, when O(user) logs in over TLS on loopback.
     type: path
+  standby_user:
+    description: Role that standbys log in as, which is looked for too. Without it, none is.
+    type: str
+    default: ""
+  standby_password:
+    description: Password that O(standby_user) should have. It is compared with what the server keeps of it; no log-in is tried.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - mlops.mlflow.reads
 author:
@@ -53,15 +61,18 @@ installed:
   elements: str
   sample: ["15"]
 cluster:
-  description: The cluster, or an empty dictionary where there is none. C(data) is its folder.
+  description: >-
+    The cluster, or an empty dictionary where there is none. C(data) is its folder; C(standby) tells whether it follows another one, and C(system) is what
+    the clusters of one primary and its standbys share.
   returned: always
   type: dict
-  sample: {version: "15", port: 5432, online: true, data: /var/lib/postgresql/15/mlflow}
+  sample: {version: "15", port: 5432, online: true, data: /var/lib/postgresql/15/mlflow, standby: false, system: "7577730284545215121"}
 server:
   description: >-
     What the server says of itself, or an empty dictionary where it was not asked or did not answer. C(loaded) is when it read its configuration, in seconds
     since the epoch; C(waiting) are settings that a restart would bring in; C(mistakes) are lines of its files that it cannot use; C(role) and C(database) are
-    null where there is none, and C(tables) tells whether the database has any.
+    null where there is none. C(standby_role) says the same of O(standby_user), and whether it has O(standby_password). C(slots) are those for standbys, with
+    C(lost) where the server has not kept what its standby lacks; C(streaming) tells whether this server, a standby, is being sent what its primary writes.
   returned: always
   type: dict
   sample:
@@ -71,6 +82,9 @@ server:
     mistakes: []
     role: {login: true, superuser: false}
     database: {owner: mlflow, encoding: UTF8}
+    standby_role: {login: true, replication: true, verified: true}
+    slots: [{name: mlflow_db2, active: true, lost: false}]
+    streaming: false
 problem:
   description: Why the server could not be asked, or an empty string.
   returned: always
@@ -81,7 +95,10 @@ login:
   type: str
 """
 
+import base64
 import glob
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -100,7 +117,12 @@ SELECT json_build_object(
      UNION ALL SELECT format('pg_hba.conf, line %s: %s', line_number, error) FROM pg_hba_file_rules WHERE error IS NOT NULL) AS all_mistakes),
   'role', (SELECT json_build_object('login', rolcanlogin, 'superuser', rolsuper) FROM pg_roles WHERE rolname = :'user'),
   'database', (SELECT json_build_object('owner', pg_get_userbyid(datdba), 'encoding', pg_encoding_to_char(encoding))
-     FROM pg_database WHERE datname = :'database'));
+     FROM pg_database WHERE datname = :'database'),
+  'standby_role', (SELECT json_build_object('login', rolcanlogin, 'replication', rolreplication, 'kept', coalesce(rolpassword, ''))
+     FROM pg_authid WHERE rolname = :'standby_user'),
+  'slots', (SELECT coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'lost', coalesce(wal_status = 'lost', false))), '[]')
+     FROM pg_replication_slots WHERE slot_type = 'physical'),
+  'streaming', EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'));
 """
 SECONDS = "10"
 
@@ -113,6 +135,23 @@ def clusters(text):
         if len(words) >= 6:
             found[words[1]] = {"version": words[0], "port": int(words[2]), "online": words[3].startswith("online"), "data": words[5]}
     return found
+
+
+def about_data(module, cluster):
+    """Whether the cluster follows another, and what both share. Read from its files, so that it can be asked of one that does not run."""
+    program = f"/usr/lib/postgresql/{cluster['version']}/bin/pg_controldata"
+    out = module.run_command([program, "-D", cluster["data"]], environ_update={"LC_ALL": "C"})[1] if os.path.exists(program) else ""
+    found = re.search(r"system identifier: +(\d+)", out)
+    return {"standby": os.path.exists(os.path.join(cluster["data"], "standby.signal")), "system": found[1] if found else ""}
+
+
+def verified(kept, password):
+    """Whether what the server keeps of a password (RFC 5802) was made of this one."""
+    parts = re.fullmatch(r"SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):.*", kept)
+    if not parts:
+        return False
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(parts[2]), int(parts[1]))
+    return hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest() == base64.b64decode(parts[3])
 
 
 def installed(folder="/usr/lib/postgresql"):
@@ -129,11 +168,15 @@ def last(text):
 def ask(module, cluster):
     """What the server says of itself, and why it does not."""
     words = ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "user=" + module.params["user"],
-             "-v", "database=" + module.params["database"], "-h", "/var/run/postgresql", "-p", str(cluster["port"]), "-d", "postgres"]
+             "-v", "database=" + module.params["database"],
+             "-v", "standby_user=" + module.params["standby_user"], "-h", "/var/run/postgresql", "-p", str(cluster["port"]), "-d", "postgres"]
     code, out, err = module.run_command(words, data=QUESTION, cwd="/", environ_update={"PGCONNECT_TIMEOUT": SECONDS})
     if code:
         return {}, last(err or out)
-    return json.loads(out), ""
+    found = json.loads(out)
+    if found["standby_role"]:
+        found["standby_role"]["verified"] = verified(found["standby_role"].pop("kept"), module.params["standby_password"])
+    return found, ""
 
 
 def log_in(module, cluster):
@@ -153,6 +196,8 @@ def main():
             "database": {"type": "str", "required": True},
             "password": {"type": "str", "no_log": True},
             "certificate": {"type": "path"},
+            "standby_user": {"type": "str", "default": ""},
+            "standby_password": {"type": "str", "no_log": True, "default": ""},
         },
         supports_check_mode=True,
     )
@@ -163,6 +208,8 @@ def main():
         if code:
             module.fail_json(msg=f"pg_lsclusters: {last(err or out)}")
         found["cluster"] = clusters(out).get(module.params["cluster"], {})
+        if found["cluster"]:
+            found["cluster"].update(about_data(module, found["cluster"]))
     if found["cluster"].get("online"):
         found["server"], found["problem"] = ask(module, found["cluster"])
     if found["server"] and module.params["password"] is not None:

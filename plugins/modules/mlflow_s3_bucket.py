@@ -49,6 +49,10 @@ found:
   returned: when the store answered
   type: str
   sample: ours
+holds:
+  description: Whether there was an object in it.
+  returned: when the store answered
+  type: bool
 """
 
 import http.client
@@ -75,20 +79,21 @@ def main():
         argument_spec={**ARGUMENTS, "keys_file": {"type": "path", "required": True, "no_log": False}, "adopt": {"type": "bool", "default": False}},
         supports_check_mode=True,
     )
-    bucket, found = module.params["bucket"], ""
+    bucket, found, holds = module.params["bucket"], "", False
     try:
         with open(module.params["keys_file"], encoding="ascii") as handle:
             store = Store(module.params, *handle.read().split())
         found = look(store, bucket)
+        holds = found != "absent" and bool(store.keys(bucket, limit=1))
         if found == "foreign" and not module.params["adopt"]:
-            module.fail_json(msg=f"bucket {bucket} holds objects of another owner", found=found)
+            module.fail_json(msg=f"bucket {bucket} holds objects of another owner", found=found, holds=holds)
         if found != "ours" and not module.check_mode:
             if found == "absent":
                 store.do(f"creating bucket {bucket}", "PUT", bucket)
             store.do(f"tagging bucket {bucket}", "PUT", bucket, query={"tagging": ""}, body=b"<Tagging><TagSet>" + MARK + b"</TagSet></Tagging>")
     except (OSError, ValueError, TypeError, http.client.HTTPException, StoreError) as error:
         module.fail_json(msg=str(error), found=found)
-    module.exit_json(changed=found != "ours", found=found)
+    module.exit_json(changed=found != "ours", found=found, holds=holds)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,12 @@ SECRET = "hush-hush-password"
 GOOD = {"mlflow_database_password": SECRET}
 # What is set beside GOOD, and what the message must hold. Refused without asking the host, which has no Python.
 INPUT = {
-    "two-databases": ({"case_databases": ["two-databases", "far"]}, "Group mlflow_databases has two-databases, far"),
+    "unlike": ({"case_databases": ["far", "unlike"], "mlflow_database_max_connections": 300},
+               "mlflow_database_max_connections, mlflow_database_password of unlike differs from that of far"),
+    "rebuild-the-primary": ({"case_databases": ["rebuild-the-primary", "like"], "mlflow_database_rebuild": "rebuild-the-primary, like"},
+                            "mlflow_database_rebuild names rebuild-the-primary, which is no standby. The standbys are like"),
+    "short-standby-password": ({"mlflow_database_standby_password": "hush"}, "mlflow_database_standby_password (not shown) is not as it must be"),
+    "standby-wal": ({"mlflow_database_standby_wal": "all"}, "mlflow_database_standby_wal is 'all'"),
     "texts": ({"mlflow_database_extra_names": "a,b", "mlflow_database_settings": "{}"},
               "mlflow_database_extra_names, mlflow_database_settings is text and no list"),
     "name": ({"mlflow_database_name": "ml-flow"}, "mlflow_database_name is 'ml-flow'"),
@@ -44,6 +49,8 @@ HOST = {
 }
 ACCEPTED = {
     "plain": {},
+    "primary": {"case_databases": ["primary", "like"], "mlflow_database_synchronous": True, "mlflow_database_standby_password": "hush-hush:\\hush'x"},
+    "standby": {"case_databases": ["like", "standby"], "mlflow_database_rebuild": "standby"},
     "no-server": {"case_servers": []},
     "names": {"mlflow_database_address": "db.example.com", "mlflow_database_extra_names": ["192.0.2.9", "db2"]},
     "networks-of-both-kinds": {"mlflow_database_extra_clients": ["192.0.2.0/24", "2001:db8::/64"], "mlflow_database_container_networks": []},
@@ -51,7 +58,7 @@ ACCEPTED = {
     "sizes": {"mlflow_database_memory": "8GB", "mlflow_database_settings": {"work_mem": "64MB", "auto_explain.log_min_duration": 100, "jit": False}},
     "just-enough": {"mlflow_database_max_connections": 148, "case_servers": ["far", "further"]},
 }
-OTHERS = {"far": {}, "further": {}, "users": {"mlflow_auth": "basic", "mlflow_workers": 8}}
+OTHERS = {"far": {}, "like": GOOD, "further": {}, "users": {"mlflow_auth": "basic", "mlflow_workers": 8}}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,10 @@ FILES = {"mlflow_object_store_tls": "files", "mlflow_object_store_certificate": 
 ZEROS = "0" * 64
 # What is set beside GOOD, without the beginning mlflow_object_store_, and what the message must hold. Refused without asking the host, which has no Python.
 INPUT = {
-    "two-hosts": ({"case_hosts": ["two-hosts", "far"]}, "Group mlflow_object_stores has two-hosts, far. This role sets up a store on one host"),
+    "unlike": ({"case_hosts": ["far", "unlike"], "bucket": "another"},
+               "mlflow_object_store_access_key, mlflow_object_store_bucket, mlflow_object_store_secret_key of unlike differs from that of far"),
+    "keep-days": ({"copy_keep_days": -1}, "mlflow_object_store_copy_keep_days is -1"),
+    "copy-seconds": ({"copy_seconds": 0}, "mlflow_object_store_copy_seconds is 0"),
     "no-source": ({"source": ""}, "mlflow_object_store_source is ''. Give the absolute path"),
     "source-gone": ({"source": "/nowhere/weed"}, "mlflow_object_store_source is '/nowhere/weed', which is no file on the controller"),
     "source-with-password": ({"source": "ftp://u:hush@mirror/weed"}, "mlflow_object_store_source is 'ftp://***@mirror/weed'"),
@@ -65,6 +68,8 @@ HOST = {
 }
 ACCEPTED = {
     "plain": {},
+    "store-with-copy": {"case_hosts": ["store-with-copy", "far"]},
+    "copy": {"case_hosts": ["like", "copy"], "copy_keep_days": 0},
     "url": {"source": "https://mirror.example.com/weed.tar.gz", "checksum": ZEROS},
     "names": {"name": "Store-1.example.com", "bucket": "ml.flow-2"},
     "address": {"name": "", "bind_address": "0.0.0.0"},
@@ -95,7 +100,7 @@ def run(folder, pki):
     accepted = {name: named(given) for name, given in ACCEPTED.items()}
     places = {"{pki}": pki.folder, "{port}": pki.port}
     extra = {"__mlflow_object_store_hosts": "{{ case_hosts | default([inventory_hostname]) }}"}
-    found, output = ends_of_cases("mlflow_object_store", folder, GOOD, refused, on_host, accepted, places, extra, {"far": {}})
+    found, output = ends_of_cases("mlflow_object_store", folder, GOOD, refused, on_host, accepted, places, extra, {"far": {}, "like": GOOD})
     assert "PRIVATE KEY" not in output and SECRET not in output
     return {name: (*end, pki.port) for name, end in found.items()}
 

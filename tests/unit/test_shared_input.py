@@ -8,22 +8,30 @@ from refusals import ends_of
 SERVERS = {"case_servers": ["one", "two"]}
 KEYS = {"mlflow_crypto_kek_passphrase": "hush-kek", "mlflow_auth_secret_key": "hush-form"}
 BASIC = {"mlflow_auth": "basic", "mlflow_auth_admin_password": "hush-admin-password"}
+TWO = {"case_databases": ["db", "db2"]}
 DATABASE, STORE = {"case_databases": ["db"]}, {"case_stores": ["store"]}
 # {name: (what is set, what the message must hold)}
 REFUSED = {
-    "two-databases": ({"case_databases": ["db", "db2"]}, "Group mlflow_databases has db, db2, and the servers share one database"),
+    "no-standby": ({**DATABASE, "mlflow_read_replica_uri": "standby"}, "mlflow_read_replica_uri is 'standby', and group mlflow_databases has no second host"),
+    "standby-of-another": ({**TWO, "mlflow_read_replica_uri": "standby", "mlflow_backend_store_uri": "postgresql+psycopg://u:hush@h/d"},
+                           "mlflow_read_replica_uri is 'standby', and the server does not use the group mlflow_databases"),
+    "replica-of-another": ({**DATABASE, "mlflow_read_replica_uri": "mysql+pymysql://u:hush@h/d"}, "mlflow_read_replica_uri is 'mysql+pymysql://***@h/d'"),
+    "old-version": ({**TWO, "mlflow_read_replica_uri": "standby", "mlflow_version": "3.10.1"}, "mlflow_read_replica_uri is set and mlflow_version is 3.10.1"),
     "no-password": ({"case_databases": ["bare"]}, "mlflow_database_password is empty for bare"),
     "local-artifacts": ({**SERVERS, **DATABASE, **KEYS}, "mlflow_artifacts_destination is empty, and one, two share one database"),
     "lone-keys": ({**SERVERS, **DATABASE, **STORE, **BASIC},
                   "mlflow_crypto_kek_passphrase and mlflow_auth_secret_key is empty, and one, two share one database"),
     "lone-key": ({**SERVERS, **DATABASE, **STORE}, "mlflow_crypto_kek_passphrase is empty, and one, two share one database"),
-    "two-stores": ({"case_stores": ["store", "store2"]}, "Group mlflow_object_stores has store, store2, and the servers share one store"),
     "no-keys": ({"case_stores": ["bare"]}, "mlflow_object_store_access_key and mlflow_object_store_secret_key is empty for bare"),
     "no-secret-key": ({"case_stores": ["half"]}, "mlflow_object_store_secret_key is empty for half"),
 }
 ACCEPTED = {
     "cluster": {**SERVERS, **DATABASE, **STORE, **KEYS, **BASIC},
     "one-with-store": STORE,
+    "store-and-copy": {"case_stores": ["store", "store2"]},
+    "primary-and-standby": TWO,
+    "reads-from-standby": {**TWO, "mlflow_read_replica_uri": "standby"},
+    "reads-from-elsewhere": {**DATABASE, "mlflow_read_replica_uri": "postgresql+psycopg://u:hush@h/d"},
     "prefix-of-the-bucket": {**STORE, "mlflow_artifacts_destination": "s3://mlflow/team"},
     "another-bucket-beside-two-stores": {"case_stores": ["bare", "store"], "mlflow_artifacts_destination": "s3://mlflow-other/team"},
     "shared-folder": {**SERVERS, **DATABASE, **KEYS, "mlflow_artifacts_destination": "/mlflow/artifacts"},

@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The backend store where it is a database server, which several tracking servers may share. Runs in any image that holds MLflow.
 
-    database.py ask    read {"uri", "certificate", "connections"} as JSON from standard input; print why a server could not work with that
-                       database, in words, or nothing
+    database.py ask    read {"uri", "replica", "certificates", "connections"} as JSON from standard input; print why a server could not work with
+                       that database or its replica, in words, or nothing
 
 `turn()` lets one server at a time prepare the database: MLflow's own lock of the first start is a file of one machine.
 """
@@ -19,12 +19,14 @@ import os
 import re
 import sys
 import tempfile
+import time
 
 # Any number, the same in every server. pg_advisory_lock (PostgreSQL, 9.28.10), GET_LOCK (MySQL, 14.14).
 KEY = 5001_1900
 LOCKS = {"postgresql": f"SELECT pg_advisory_lock({KEY})", "mysql": f"SELECT GET_LOCK('mlflow-{KEY}', 600)"}
 PATIENCE = {"postgresql": {"connect_timeout": 10}, "mysql": {"connect_timeout": 10}, "mssql": {"login_timeout": 10}}
-CERTIFICATE = "/run/mlflow/database.crt"
+# Seconds in which a replica has to have what the first start made, or a new version changed.
+LAG = 60
 
 
 def engine(uri):
@@ -51,9 +53,27 @@ def turn(prepared=False):
     sqlalchemy = importlib.import_module("sqlalchemy")
     with engine(uri).connect() as connection:
         connection.execute(sqlalchemy.text(LOCKS[kind(uri)]))
-        if prepared:
-            importlib.import_module("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore(uri, os.environ["MLFLOW_ARTIFACTS_DESTINATION"])
+        replica = os.environ.get("MLFLOW_READ_REPLICA_BACKEND_STORE_URI")
+        if prepared or replica:
+            importlib.import_module("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore(uri, "mlflow-artifacts:/")
+        if replica:
+            follow(connection, replica)
         yield
+
+
+def follow(connection, replica):
+    """Wait until a replica shows what was written so far: MLflow ends at once where it has not the tables yet."""
+    sqlalchemy = importlib.import_module("sqlalchemy")
+    if kind(replica) != "postgresql":
+        return
+    written = connection.execute(sqlalchemy.text("SELECT pg_current_wal_lsn()")).scalar_one()
+    there = sqlalchemy.text("SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= CAST(:written AS pg_lsn)")
+    deadline = time.monotonic() + LAG
+    with engine(replica).connect() as standby:
+        while not standby.execute(there, {"written": written}).scalar_one():
+            if time.monotonic() > deadline:
+                sys.exit(f"database.py: the read replica has not got in {LAG} s what the database holds")
+            time.sleep(0.1)
 
 
 def leave():
@@ -92,16 +112,23 @@ def fault(uri, connections):
 
 def ask():
     asked = json.load(sys.stdin)
-    uri = asked["uri"]
-    with tempfile.NamedTemporaryFile("w", suffix=".crt") as file:
-        file.write(asked["certificate"])
-        file.flush()
-        try:
-            print(fault(uri.replace(CERTIFICATE, file.name) if asked["certificate"] else uri, asked["connections"]))
-        except ImportError as reason:
-            print(f"the image has no driver for it ({reason})")
-        except Exception as reason:
-            print(plain(reason, uri))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, uri in (("", asked["uri"]), ("its read replica: ", asked.get("replica"))):
+            for path, text in asked["certificates"].items():
+                if text and path in (uri or ""):
+                    file = os.path.join(folder, os.path.basename(path))
+                    with open(file, "w", encoding="ascii") as handle:
+                        handle.write(text)
+                    uri = uri.replace(path, file)
+            try:
+                told = fault(uri, asked["connections"]) if uri else ""
+            except ImportError as reason:
+                told = f"the image has no driver for it ({reason})"
+            except Exception as reason:
+                told = plain(reason, uri)
+            if told:
+                print(name + told)
+                return
 
 
 if __name__ == "__main__":

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+
 import pytest
 from ansible_collections.mlops.mlflow.plugins.modules import mlflow_postgresql_info as info
 
@@ -33,3 +37,14 @@ def test_versions_are_in_order(tmp_path):
 ])
 def test_the_reason_is_the_last_line(said, told):
     assert info.last(said) == told
+
+
+def test_a_password_is_known_by_what_the_server_keeps_of_it():
+    """As PostgreSQL 17 keeps 'it is:me\\' (RFC 5802, 4096 rounds)."""
+    salt, password = b"0123456789abcdef", "it is:me\\"
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 4096)
+    stored = hashlib.sha256(hmac.new(salted, b"Client Key", hashlib.sha256).digest()).digest()
+    kept = f"SCRAM-SHA-256$4096:{base64.b64encode(salt).decode()}${base64.b64encode(stored).decode()}:AAAA"
+    assert info.verified(kept, password)
+    assert not info.verified(kept, "it is me")
+    assert not info.verified("md5c4ca4238a0b923820dcc509a6f75849b", password) and not info.verified("", password)
