@@ -12,7 +12,7 @@ def counts(junit, status):
     """junit: pathlib.Path; status: int, 0 for success. A check that failed, or in which nothing passed, has one failure at least."""
     if not junit.exists():
         return int(status == 0), int(status != 0)
-    outcomes = [outcome for _name, outcome in cases(junit)]
+    outcomes = [outcome for _name, outcome, _why in cases(junit)]
     passed = outcomes.count("passed")
     return passed, max(outcomes.count("failed"), int(status != 0), int(not passed))
 

@@ -7,6 +7,7 @@ Every function reads and none writes. Sources: proc(5), docker-ps(1), rtnetlink(
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -66,14 +67,18 @@ def _owners(inodes):
     """Command name by socket inode, for the given inodes."""
     owners = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            for descriptor in os.scandir(f"/proc/{pid}/fd"):
-                target = os.readlink(descriptor.path)
-                if target[:8] == "socket:[" and target[8:-1] in inodes:
-                    owners[target[8:-1]] = read(f"/proc/{pid}/comm").decode().strip()
-        except (OSError, AttributeError):
-            continue
+        with contextlib.suppress(OSError):
+            for inode in inodes.keys() & {_socket_inode(descriptor.path) for descriptor in os.scandir(f"/proc/{pid}/fd")}:
+                owners[inode] = (read(f"/proc/{pid}/comm") or b"").decode().strip()
     return owners
+
+
+def _socket_inode(path):
+    """Inode of the socket that a link of /proc/PID/fd stands for; nothing for other files, and for one that was closed since it was listed."""
+    target = ""
+    with contextlib.suppress(OSError):
+        target = os.readlink(path)
+    return target[8:-1] if target[:8] == "socket:[" else ""
 
 
 def listeners(module, engine_state, ports):

@@ -78,3 +78,18 @@ def test_a_failed_test_is_told_with_its_reason(result):
 def test_each_failed_test_counts(result):
     output = result(log_of(), junit_of((GOOD[0][0], "<failure/>"), (GOOD[1][0], "<error/>")), 1)
     assert output.splitlines()[-1] == "0 3"
+
+
+@pytest.mark.parametrize(("junit", "status", "counts"), [
+    (junit_of(("a", ""), ("b", "")), 0, "2 0"),
+    (junit_of(("a", ""), ("b", "<failure/>"), ("c", "<skipped/>")), 1, "1 1"),
+    (junit_of(("a", "")), 1, "1 1"),
+    (junit_of(("a", "<skipped/>")), 0, "0 1"),
+    (None, 0, "1 0"),
+    (None, 2, "0 1"),
+])
+def test_what_a_check_comes_to(tmp_path, junit, status, counts):
+    if junit is not None:
+        (tmp_path / "junit.xml").write_text(junit, encoding="utf-8")
+    command = [sys.executable, SCRIPT.with_name("check_result.py"), tmp_path / "junit.xml", str(status)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == counts + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import pathlib
 import socket
 import threading
@@ -27,6 +28,24 @@ def test_who_listens_on_a_port(family, address, shown):
         found = network.listeners(None, {"active": False}, [port])
     own = pathlib.Path("/proc/self/comm").read_text(encoding="utf-8").strip()
     assert found == [{"port": port, "address": shown, "process": own, "container": ""}]
+
+
+def test_a_file_that_was_closed_meanwhile_hides_no_listener(monkeypatch):
+    """As a program with many short connections has them: the first of its files is gone when it is looked at."""
+    read_link, gone = os.readlink, []
+
+    def readlink(path):
+        if not gone:
+            gone.append(path)
+            raise FileNotFoundError(path)
+        return read_link(path)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr(network.os, "listdir", lambda _path: [str(os.getpid())])
+        monkeypatch.setattr(network.os, "readlink", readlink)
+        (found,) = network.listeners(None, {"active": False}, [listener.getsockname()[1]])
+    assert found["process"] == pathlib.Path("/proc/self/comm").read_text(encoding="utf-8").strip()
+    assert gone == [f"/proc/{os.getpid()}/fd/0"]
 
 
 def test_a_published_port_names_its_container(module):
