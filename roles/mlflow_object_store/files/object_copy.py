@@ -5,8 +5,8 @@
 
     object_copy.py CONFIG KEYS STATE STATUS
 
-CONFIG: {"source": store, "target": store, "bucket", "keep_seconds", "pause_seconds"} as JSON, a store being what s3.Store wants. KEYS: access key and secret
-key, for both. STATE: what is remembered over a restart. STATUS: how the last round ended.
+CONFIG: {"source": store, "target": store, "bucket", "keep_seconds", "pause_seconds"} as JSON, a store being what s3.Store wants; numbers may be texts, as
+ansible-core 2.18 writes them. KEYS: access key and secret key, for both. STATE: what is remembered over a restart. STATUS: how the last round ended.
 
 It compares what both stores list, so that whatever was missed, by a restart of either side or a lost disk, is made up for by the next round. What the source
 has not any more is removed from the copy when it has been missing there for keep_seconds; and nothing is, while the source lists nothing at all.
@@ -49,7 +49,7 @@ def differs(here, there, copied):
 
 class Copier:
     def __init__(self, config, keys, state_file):
-        self.bucket, self.keep, self.state_file = config["bucket"], config["keep_seconds"], state_file
+        self.bucket, self.keep, self.state_file = config["bucket"], int(config["keep_seconds"]), state_file
         self.source, self.target = (Store({"timeout": 60, "fingerprint": "", **config[name]}, *keys) for name in ("source", "target"))
         try:
             with open(state_file, encoding="utf-8") as handle:
@@ -117,7 +117,7 @@ def main(config_file, keys_file, state_file, status_file):
             print(problem or f"{done[0]} copied, {done[1]} removed, {done[2]} in all", flush=True)
             told = problem
         # A store with very many objects is not listed all the time.
-        time.sleep(max(config["pause_seconds"], 5 * (time.time() - began) if not any(done[:2]) else 0))
+        time.sleep(max(int(config["pause_seconds"]), 5 * (time.time() - began) if not any(done[:2]) else 0))
 
 
 if __name__ == "__main__":
