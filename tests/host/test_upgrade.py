@@ -59,7 +59,7 @@ def test_an_upgrade_loses_no_acknowledged_write(site, filled):
     window = fact_of(NAME, "mlflow_upgrade")["window_seconds"]
     print(f"without service: {window} s by the fact, {writer.longest:.1f} s for the client; steps: {fact_of(NAME, 'mlflow_upgrade')['seconds']}")
     # How long it may be is measured where the machine is quiet: benchmarks/upgrade.py.
-    assert 0 < window and writer.longest < window + 5
+    assert window > 0 and writer.longest < window + 5
     at_rest(NAME)
 
 
